@@ -1,0 +1,233 @@
+//! A bounded, durable buffer of events: what a table in SQLite is often used for.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::path::Path;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::codec::{Bincode, Codec};
+use super::config::BufferConfig;
+use crate::consumer::Consumer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::position::Sequence;
+use crate::queue::{Entry, Overflow, Queue, QueueOptions};
+
+/// The name of the buffer's own consumer.
+const CONSUMER: &str = "buffer";
+
+/// A durable, bounded buffer of events of one type.
+///
+/// Events leave in the order in which they came, each removed only once it was accepted. At
+/// capacity the oldest event goes and is counted; enqueueing neither blocks nor fails for it.
+///
+/// # Examples
+///
+/// ```
+/// use forebay::EventBuffer;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct AuditEvent {
+///     who: String,
+///     what: String,
+/// }
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("events.buffer");
+/// let buffer: EventBuffer<AuditEvent> = EventBuffer::new(&path, 10_000)?;
+/// buffer.enqueue(&AuditEvent { who: "ada".into(), what: "login".into() })?;
+///
+/// let sent = buffer.drain(|event| send(event))?;
+/// assert_eq!(sent, 1);
+/// # fn send(_: AuditEvent) -> Result<(), std::io::Error> { Ok(()) }
+/// # Ok::<(), forebay::Error>(())
+/// ```
+pub struct EventBuffer<T, C = Bincode> {
+    queue: Queue,
+    consumer: Mutex<Consumer>,
+    codec: C,
+    capacity: usize,
+    event: PhantomData<fn(T) -> T>,
+}
+
+impl<T, C> Debug for EventBuffer<T, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventBuffer")
+            .field("queue", &self.queue)
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, C: Codec<T> + Default> EventBuffer<T, C> {
+    /// Opens the buffer in the directory `path`, or makes it there, for at most `capacity` events.
+    /// Any capacity is legal: with 0 every event is dropped at once, with `usize::MAX` none is.
+    /// A capacity smaller than what waits applies from the first `enqueue`.
+    ///
+    /// # Durability
+    ///
+    /// # Errors
+    ///
+    /// Both as for [`QueueOptions::open`].
+    pub fn new(path: impl AsRef<Path>, capacity: usize) -> Result<Self> {
+        Self::with_options(path, capacity, QueueOptions::new())
+    }
+
+    /// The same with `options`, of which `max_records` and `overflow` are set by the buffer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`QueueOptions::open`].
+    pub fn with_options(
+        path: impl AsRef<Path>,
+        capacity: usize,
+        options: QueueOptions,
+    ) -> Result<Self> {
+        Self::with_codec(path, capacity, options, C::default())
+    }
+
+    /// The buffer that `config` describes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`QueueOptions::open`].
+    pub fn from_config(config: &BufferConfig) -> Result<Self> {
+        Self::new(&config.path, config.capacity)
+    }
+}
+
+impl<T, C: Codec<T>> EventBuffer<T, C> {
+    /// The same as [`with_options`](Self::with_options) with a codec of your own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`QueueOptions::open`].
+    pub fn with_codec(
+        path: impl AsRef<Path>,
+        capacity: usize,
+        options: QueueOptions,
+        codec: C,
+    ) -> Result<Self> {
+        let records = u64::try_from(capacity).unwrap_or(u64::MAX);
+        let queue = options
+            .max_records(records)
+            .overflow(Overflow::DropOldest)
+            .open(path)?;
+        let consumer = Mutex::new(queue.consumer(CONSUMER)?);
+        Ok(Self {
+            queue,
+            consumer,
+            codec,
+            capacity,
+            event: PhantomData,
+        })
+    }
+
+    /// Adds an event. At capacity the oldest one goes.
+    ///
+    /// # Durability
+    ///
+    /// As for [`Queue::enqueue`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encode`] when the codec refuses; otherwise as for [`Queue::enqueue`], with
+    /// [`ErrorKind::Full`] only for a full device.
+    pub fn enqueue(&self, event: &T) -> Result<()> {
+        let mut bytes = Vec::new();
+        self.codec.encode(event, &mut bytes).map_err(|why| {
+            Error::new(
+                ErrorKind::Encode,
+                format!("the event cannot be encoded: {why}"),
+            )
+        })?;
+        self.queue.enqueue(Entry::from(bytes)).map(drop)
+    }
+
+    /// How many events wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Poisoned`] or [`ErrorKind::Closed`].
+    pub fn len(&self) -> Result<usize> {
+        self.queue.check()?;
+        Ok(usize::try_from(self.queue.len()).unwrap_or(usize::MAX))
+    }
+
+    /// Whether no event waits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`len`](Self::len).
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// How many events may wait.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The queue underneath, for its numbers and its other faces.
+    #[must_use]
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Hands events to `sink` in order until there is none or one is refused; returns how many
+    /// were accepted. An accepted event is removed before the next one is handed out; the refused
+    /// one stays and comes first the next time. With nothing waiting the sink is not called.
+    /// Events can be enqueued while the sink runs.
+    ///
+    /// # Durability
+    ///
+    /// As for [`Consumer::drain`]: a crash between accepting and removing an event delivers it
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Busy`] while another drain runs; [`ErrorKind::Decode`], naming the sequence,
+    /// when the first event waiting is not one that the codec knows (a drain that meets it later
+    /// ends before it): [`skip`](Self::skip) gives it up; otherwise as for [`Consumer::drain`].
+    pub fn drain<E>(&self, mut sink: impl FnMut(T) -> std::result::Result<(), E>) -> Result<usize> {
+        let mut consumer = self.lease()?;
+        let mut undecodable = None;
+        let accepted = consumer.drain(|record| match self.codec.decode(record.payload) {
+            Ok(event) => sink(event).map_err(drop),
+            Err(why) => {
+                undecodable = Some((record.sequence, why));
+                Err(())
+            }
+        })?;
+        match undecodable {
+            Some((sequence, why)) if accepted == 0 => {
+                let what = format!("the event {sequence} cannot be decoded: {why}");
+                Err(Error::new(ErrorKind::Decode, what))
+            }
+            Some(_) | None => Ok(accepted),
+        }
+    }
+
+    /// Gives up the first event waiting, decodable or not, and returns its sequence; `None` when
+    /// none waits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`drain`](Self::drain).
+    pub fn skip(&self) -> Result<Option<Sequence>> {
+        let mut consumer = self.lease()?;
+        let Some(sequence) = consumer.peek()?.map(|record| record.sequence) else {
+            return Ok(None);
+        };
+        consumer.ack_through(sequence)?;
+        Ok(Some(sequence))
+    }
+
+    fn lease(&self) -> Result<MutexGuard<'_, Consumer>> {
+        self.consumer
+            .try_lock()
+            .ok_or_else(|| Error::new(ErrorKind::Busy, "another drain of the buffer is under way"))
+    }
+}

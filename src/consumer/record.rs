@@ -1,0 +1,77 @@
+//! A record as a consumer sees it: borrowed from the read buffer.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::log::LogReader;
+use crate::position::{Epoch, Sequence};
+use crate::segment::Span;
+
+/// One record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record<'a> {
+    /// The record's number.
+    pub sequence: Sequence,
+    /// The kind it was enqueued with; 0 unless chosen.
+    pub kind: u16,
+    /// When it was enqueued, by the clock of the machine.
+    pub enqueued_at: SystemTime,
+    /// The bytes that were enqueued.
+    pub payload: &'a [u8],
+    /// The run of the log that wrote it: with the queue's id and the sequence it names the record
+    /// for ever.
+    pub epoch: Epoch,
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn new(reader: &'a LogReader, span: &Span) -> Self {
+        Self {
+            sequence: span.header.sequence,
+            kind: span.header.kind,
+            enqueued_at: UNIX_EPOCH + Duration::from_nanos(span.header.time),
+            payload: reader.payload(span),
+            epoch: reader.epoch().unwrap_or_default(),
+        }
+    }
+}
+
+/// Consecutive records, borrowed from one read buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    pub(super) reader: &'a LogReader,
+    pub(super) spans: &'a [Span],
+}
+
+impl<'a> Batch<'a> {
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The record at `index`, counted from 0.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Record<'a>> {
+        self.spans
+            .get(index)
+            .map(|span| Record::new(self.reader, span))
+    }
+
+    /// The last record: acknowledge through its sequence when all are handled.
+    #[must_use]
+    pub fn last(&self) -> Option<Record<'a>> {
+        self.spans.last().map(|span| Record::new(self.reader, span))
+    }
+
+    /// The records in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Record<'a>> + use<'a> {
+        let reader = self.reader;
+        self.spans.iter().map(move |span| Record::new(reader, span))
+    }
+}

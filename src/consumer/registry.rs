@@ -1,0 +1,186 @@
+//! All consumers of a queue, with or without a live handle.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::cursor::{Effective, effective, unreadable};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{CURSORS, CursorSlot, Defect, consumer_id, cursor_file, valid_consumer_name};
+use crate::log::{Cursors, Log, Place};
+use crate::position::Position;
+use crate::recovery::CursorFact;
+use crate::slots::SlotFile;
+
+/// The cursor files of a queue.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    cursors: Mutex<BTreeMap<String, Arc<CursorFile>>>,
+}
+
+/// One consumer's cursor file.
+#[derive(Debug)]
+pub(super) struct CursorFile {
+    /// `Err` when neither slot counts: nobody may guess where the consumer was.
+    slots: Mutex<std::result::Result<SlotFile<CursorSlot>, Defect>>,
+    /// Whether a live handle has the consumer.
+    busy: AtomicBool,
+}
+
+impl Cursors for Registry {
+    fn sync(&self) -> Result<()> {
+        let all: Vec<_> = self.cursors.lock().values().cloned().collect();
+        for cursor in all {
+            if let Ok(slots) = &mut *cursor.slots.lock() {
+                slots.sync_if_written()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Registry {
+    /// Takes over the cursors that opening found. A damaged one is its own consumer's trouble, but
+    /// it holds back reclaim: nobody knows what it needs.
+    pub(crate) fn load(log: &Log, found: &[CursorFact]) -> Result<Arc<Self>> {
+        let registry = Self::default();
+        for fact in found {
+            let path = cursor_file(&fact.consumer);
+            let whole = log.directory().path().join(&path);
+            let counts = match &fact.slot {
+                Ok(slot) => effective(log, &fact.consumer, &whole, slot).ok(),
+                Err(_) => None,
+            };
+            match counts {
+                Some(effective) => log.floor().set_consumer(&fact.consumer, effective.place),
+                None => log.floor().note_unreadable(),
+            }
+            let slots = SlotFile::open(log.directory(), &path)?;
+            registry
+                .cursors
+                .lock()
+                .insert(fact.consumer.clone(), CursorFile::new(slots));
+        }
+        Ok(Arc::new(registry))
+    }
+
+    /// How many consumers are known.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.cursors.lock().keys().cloned().collect()
+    }
+
+    /// Takes the consumer `name` for one handle; makes it, at the oldest record, if it is new.
+    pub(super) fn take(&self, log: &Log, name: &str) -> Result<(Lease, Effective)> {
+        valid_consumer_name(name).map_err(|why| {
+            let what = format!("the consumer's name {name:?} {why}");
+            Error::new(ErrorKind::InvalidInput, what)
+        })?;
+        // Reclaim must not run between looking up where a new consumer starts and adding it.
+        let _reclaim = log.hold_reclaim();
+        let mut cursors = self.cursors.lock();
+        let cursor = match cursors.get(name) {
+            Some(cursor) => Arc::clone(cursor),
+            None => {
+                let cursor = create(log, name)?;
+                cursors.insert(name.to_owned(), Arc::clone(&cursor));
+                cursor
+            }
+        };
+        drop(cursors);
+        if cursor.busy.swap(true, Ordering::AcqRel) {
+            let what = format!("the consumer {name:?} already has a live handle");
+            return Err(Error::new(ErrorKind::Busy, what));
+        }
+        let lease = Lease {
+            name: name.to_owned(),
+            cursor,
+        };
+        let effective = lease.effective(log)?;
+        if log.floor().consumer(name).is_none() {
+            log.floor().set_consumer(name, effective.place);
+        }
+        Ok((lease, effective))
+    }
+}
+
+/// Makes the cursor of a new consumer. It exists once this returns, also after power loss.
+fn create(log: &Log, name: &str) -> Result<Arc<CursorFile>> {
+    let next = log.first()?;
+    let slot = CursorSlot {
+        generation: 1,
+        queue: log.identity().queue,
+        consumer: consumer_id(name),
+        epoch: log.epoch(),
+        next,
+        watermark: log.durable(),
+        position: Position::default(),
+        log_bytes: 0,
+        filter: [0; 32],
+    };
+    let slots = SlotFile::create(log.directory(), &cursor_file(name), slot)?;
+    log.directory()
+        .sync(CURSORS)
+        .map_err(|error| log.poison(&error))?;
+    log.floor().set_consumer(name, Place::new(next, None));
+    Ok(CursorFile::new(Ok(slots)))
+}
+
+impl CursorFile {
+    fn new(slots: std::result::Result<SlotFile<CursorSlot>, Defect>) -> Arc<Self> {
+        Arc::new(Self {
+            slots: Mutex::new(slots),
+            busy: AtomicBool::new(false),
+        })
+    }
+}
+
+/// The one live handle's hold on a consumer.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) name: String,
+    cursor: Arc<CursorFile>,
+}
+
+impl Lease {
+    fn effective(&self, log: &Log) -> Result<Effective> {
+        let path = log.directory().path().join(cursor_file(&self.name));
+        match &*self.cursor.slots.lock() {
+            Ok(slots) => effective(log, &self.name, &path, slots.newest()),
+            Err(defect) => Err(unreadable(&path, *defect)),
+        }
+    }
+
+    /// Writes the cursor: survives the process on return, power loss after the next idle sync.
+    pub(super) fn write(&self, log: &Log, next: Place, position: Option<Position>) -> Result<()> {
+        let mut slots = self.cursor.slots.lock();
+        let slots = slots.as_mut().map_err(|defect| {
+            let path = log.directory().path().join(cursor_file(&self.name));
+            unreadable(&path, *defect)
+        })?;
+        let known = position.filter(|_| next.log_bytes.is_some());
+        let slot = CursorSlot {
+            epoch: log.epoch(),
+            next: next.sequence,
+            watermark: log.durable(),
+            position: known.unwrap_or_default(),
+            log_bytes: next.log_bytes.unwrap_or(0),
+            ..*slots.newest()
+        };
+        slots.write(slot).map_err(|error| {
+            // A full device cannot take an overwrite from us; anything else may be half done.
+            if error.is_disk_full() {
+                error
+            } else {
+                log.poison(&error)
+            }
+        })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.cursor.busy.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,109 @@
+//! The one wrapping of every structure that is not a frame.
+//!
+//! ```text
+//! 0        8         12        16             16+n     20+n
+//! | magic  | version | body n  | body ...      | CRC-32C |
+//! ```
+//! The checksum covers everything before it. Magic, version and checksum are judged apart, so that
+//! a file of a later release is never called damaged.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+
+use super::checksum::crc32c;
+use super::fields::{FieldReader, FieldWriter, narrow, wide};
+use super::{Defect, VERSION};
+
+/// Bytes before the body.
+const LEAD_BYTES: usize = 16;
+
+/// `body` in its envelope.
+pub(super) fn seal(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    FieldWriter(&mut bytes)
+        .bytes(&magic)
+        .u32(VERSION)
+        .u32(length)
+        .bytes(body);
+    let checksum = crc32c(&bytes);
+    FieldWriter(&mut bytes).u32(checksum);
+    bytes
+}
+
+/// The body inside `bytes`, which may go on after the envelope.
+pub(super) fn open(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Defect> {
+    let short = |needed: u64| Defect::Short {
+        needed,
+        found: wide(bytes.len()),
+    };
+    let mut lead = FieldReader::new(bytes);
+    let found = lead.bytes::<8>().ok_or(short(wide(LEAD_BYTES)))?;
+    if found != magic {
+        return Err(Defect::Magic {
+            expected: magic,
+            found,
+        });
+    }
+    let version = lead.u32().ok_or(short(wide(LEAD_BYTES)))?;
+    let length = lead.u32().ok_or(short(wide(LEAD_BYTES)))?;
+    if version > VERSION || version == 0 {
+        return Err(Defect::Version { found: version });
+    }
+    let body_end = LEAD_BYTES.saturating_add(narrow(u64::from(length)));
+    let (covered, rest) = bytes
+        .split_at_checked(body_end)
+        .ok_or(short(wide(body_end).saturating_add(4)))?;
+    let stored = FieldReader::new(rest)
+        .u32()
+        .ok_or(short(wide(body_end).saturating_add(4)))?;
+    let expected = crc32c(covered);
+    if stored != expected {
+        return Err(Defect::Checksum {
+            expected,
+            found: stored,
+        });
+    }
+    covered.get(LEAD_BYTES..).ok_or(Defect::Zeros)
+}
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "the bytes are the test's own")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_comes_back_and_what_follows_is_ignored() {
+        let mut bytes = seal(*b"FBYTESTS", b"body");
+        bytes.extend_from_slice(&[9; 100]);
+        assert_eq!(open(*b"FBYTESTS", &bytes), Ok(&b"body"[..]));
+    }
+
+    #[test]
+    fn magic_version_checksum_and_length_are_four_different_defects() {
+        let good = seal(*b"FBYTESTS", b"body");
+        assert!(matches!(
+            open(*b"FBYOTHER", &good),
+            Err(Defect::Magic { .. })
+        ));
+        let mut future = good.clone();
+        future[8] = 9;
+        assert_eq!(
+            open(*b"FBYTESTS", &future),
+            Err(Defect::Version { found: 9 })
+        );
+        let mut damaged = good.clone();
+        damaged[17] ^= 1;
+        assert!(matches!(
+            open(*b"FBYTESTS", &damaged),
+            Err(Defect::Checksum { .. })
+        ));
+        assert!(matches!(
+            open(*b"FBYTESTS", &good[..good.len() - 1]),
+            Err(Defect::Short { .. })
+        ));
+    }
+}

@@ -1,0 +1,1 @@
+//! Looking without touching: takes no lock, repairs nothing, cuts nothing.

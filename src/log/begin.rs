@@ -1,0 +1,299 @@
+//! The first append after opening.
+//!
+//! Opening itself changes no segment and needs no space; what it decided is carried out here:
+//! 1. `STATE` says durably that the end is no longer known (`clean = 0`).
+//! 2. After a clean close the segment at the end is taken up again, and that is all.
+//! 3. Otherwise the segment at the end is sealed there: what follows is copied aside, a footer
+//!    written, the file cut behind it and synced.
+//! 4. Segments that are not of the log are moved to quarantine (or deleted, if they hold nothing),
+//!    and both folders synced. Nothing of an older run can come back after this.
+//! 5. A new segment is begun.
+//!
+//! Every step can be done again: a crash in between leaves the end in `STATE` as it was, and the
+//! next open finds the same cut.
+
+use std::sync::Arc;
+
+use super::Log;
+use super::appends::{Active, Appends};
+use super::notices::Notices;
+use crate::error::{Corruption, Error, Result};
+use crate::format::{
+    BLOCK_BYTES, Chain, Control, Defect, End, Integrity, QUARANTINE, SEGMENTS, SegmentFile,
+    SegmentHeader, Start, narrow, segment_file,
+};
+use crate::position::{Offset, SegmentNumber};
+use crate::segment::{
+    ControlPlace, IndexBuilder, NewSegment, Segment, create_segment, encode_footer, read_header,
+};
+use crate::storage::{Access, File, Filesystem, read_range};
+use crate::sync::MutexGuard;
+
+use super::Preallocate;
+
+/// Bytes of a torn tail that are copied aside before they are cut off.
+const QUARANTINE_BYTES_MAX: u64 = 16 << 20;
+
+/// What the first append has to do.
+#[derive(Clone, Debug)]
+pub(super) struct Resume {
+    /// The segment at the end may be appended to.
+    pub(super) continues: bool,
+    /// Damaged records follow the end in its segment: it is left as it is.
+    pub(super) damaged: bool,
+    /// Segment files that are not of the log.
+    pub(super) dropped: Vec<SegmentNumber>,
+}
+
+impl Log {
+    /// The lock, once there is an active segment with room for `bytes`; `None` when the lock had
+    /// to be released and everything is to be looked at again.
+    pub(super) fn with_segment<'a>(
+        &'a self,
+        mut appends: MutexGuard<'a, Appends>,
+        bytes: u64,
+        notices: &mut Notices,
+    ) -> Result<Option<MutexGuard<'a, Appends>>> {
+        match &appends.active {
+            Some(active) if active.has_room(bytes, self.settings.segment_bytes) => {
+                Ok(Some(appends))
+            }
+            Some(_) => self.rotate(appends, notices),
+            None => {
+                self.begin(&mut appends, notices)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn begin(&self, appends: &mut Appends, notices: &mut Notices) -> Result<()> {
+        let Some(resume) = appends.resume.clone() else {
+            return self.begin_segment(appends, false);
+        };
+        let cleared = self.state.lock().clear_clean();
+        cleared.map_err(|error| self.poison_quietly(&error, notices))?;
+        if resume.continues {
+            let active = self.take_up(appends.last)?;
+            appends.active = Some(active);
+            appends.resume = None;
+            return Ok(());
+        }
+        if !resume.damaged {
+            self.seal_at(appends.last, notices)?;
+        }
+        self.set_aside(&resume.dropped, notices)?;
+        self.begin_segment(appends, true)?;
+        appends.resume = None;
+        Ok(())
+    }
+
+    /// Takes up the segment in which a clean close left the log.
+    fn take_up(&self, end: End) -> Result<Active> {
+        let number = end.position.segment;
+        let name = segment_file(number, SegmentFile::Log);
+        let file = self.directory.open(&name, Access::Write)?;
+        let header = read_header(&*file, self.identity.queue, number)?;
+        let segment = match header {
+            Ok(header) => Segment::started(file, header)?,
+            Err(defect) => Err(defect),
+        };
+        let segment = segment.map_err(|defect| self.unusable(end, defect))?;
+        Ok(Active {
+            offset: end.position.offset,
+            synced: end.position.offset,
+            started: true,
+            named: true,
+            index: IndexBuilder::new(segment.base),
+            segment,
+        })
+    }
+
+    fn unusable(&self, end: End, defect: Defect) -> Error {
+        Error::corrupt(Corruption {
+            file: self.table.path(end.position.segment),
+            offset: Offset::ZERO,
+            range: end.next..end.next,
+            expected: defect.expected(),
+            found: defect.found(),
+        })
+    }
+
+    /// Makes `end` the end of its segment, for good.
+    fn seal_at(&self, end: End, notices: &mut Notices) -> Result<()> {
+        let number = end.position.segment;
+        let name = segment_file(number, SegmentFile::Log);
+        if !number.is_some() {
+            return Ok(());
+        }
+        let file = match self.directory.open(&name, Access::Write) {
+            Ok(file) => file,
+            // Reclaimed: all its records were delivered.
+            Err(error) if error.is_missing() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let header = read_header(&*file, self.identity.queue, number)?;
+        let segment = match header {
+            Ok(header) => Segment::started(Arc::clone(&file), header)?,
+            Err(defect) => Err(defect),
+        };
+        let segment = segment.map_err(|defect| self.unusable(end, defect))?;
+        let mut footer = Vec::new();
+        let place = ControlPlace {
+            next: end.next,
+            watermark: self.durable(),
+            chain: end.chain,
+            time: self.host.now(),
+        };
+        encode_footer(&segment, place, end.position.offset, &mut footer);
+        let sealed = end.position.offset.plus(crate::format::wide(footer.len()));
+        if !is_sealed(&segment, end)? {
+            self.copy_aside(&*file, number, end.position.offset);
+            file.write_at(&footer, end.position.offset.get())?;
+        }
+        file.set_length(sealed.get())?;
+        file.sync()
+            .map_err(|error| self.poison_quietly(&error, notices))
+    }
+
+    /// Copies what follows `offset` into quarantine: best effort, for a person to look at.
+    fn copy_aside(&self, file: &dyn File, number: SegmentNumber, offset: Offset) {
+        let copy = || -> Result<()> {
+            let left = file.length()?.saturating_sub(offset.get());
+            let bytes = narrow(left.min(QUARANTINE_BYTES_MAX));
+            let mut tail = read_range(file, offset.get(), bytes)?;
+            let used = tail
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |last| last + 1);
+            tail.truncate(used);
+            if tail.is_empty() {
+                return Ok(());
+            }
+            let name = format!("{QUARANTINE}/{:016}-{offset}.torn", number.get());
+            self.directory.remove(&name)?;
+            self.directory.create(&name)?.write_at(&tail, 0)
+        };
+        // A full disk must not keep the queue from going on.
+        copy().ok();
+    }
+
+    /// Copies what is damaged from `corruption` on, in the segment file `name`, into quarantine.
+    pub(crate) fn copy_damage_aside(&self, corruption: &Corruption, name: &str) {
+        let number = SegmentFile::parse(name).map(|(number, _)| number);
+        let path = segment_file(number.unwrap_or_default(), SegmentFile::Log);
+        if let Ok(file) = self.directory.open(&path, Access::Read) {
+            self.copy_aside(&*file, number.unwrap_or_default(), corruption.offset);
+        }
+    }
+
+    /// Moves segments that are not of the log out of the way.
+    fn set_aside(&self, dropped: &[SegmentNumber], notices: &mut Notices) -> Result<()> {
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        for number in dropped {
+            let name = segment_file(*number, SegmentFile::Log);
+            self.directory
+                .remove(&segment_file(*number, SegmentFile::Index))?;
+            let file = match self.directory.open(&name, Access::Read) {
+                Ok(file) => file,
+                Err(error) if error.is_missing() => continue,
+                Err(error) => return Err(error),
+            };
+            if is_blank(&*file)? {
+                self.directory.remove(&name)?;
+            } else {
+                let aside = name.replacen(SEGMENTS, QUARANTINE, 1);
+                self.directory.rename(&name, &aside)?;
+            }
+        }
+        for folder in [QUARANTINE, SEGMENTS] {
+            let synced = self.directory.sync(folder);
+            synced.map_err(|error| self.poison_quietly(&error, notices))?;
+        }
+        Ok(())
+    }
+
+    /// Begins the segment after `appends.last`; `new_run` when an epoch has to be bound in.
+    pub(super) fn begin_segment(&self, appends: &mut Appends, new_run: bool) -> Result<()> {
+        let created = self.create_following(appends)?;
+        self.install(appends, &created, new_run);
+        Ok(())
+    }
+
+    /// Creates the file of the next segment. After an error nothing of it is left.
+    pub(super) fn create_following(&self, appends: &mut Appends) -> Result<NewSegment> {
+        let number = appends.highest.following();
+        let header = SegmentHeader {
+            queue: self.identity.queue,
+            number,
+            epoch: self.epoch,
+            salt: self.host.random(),
+            integrity: self.identity.integrity,
+        };
+        let in_place = self.directory.filesystem() == Filesystem::Local;
+        let reserve = match self.settings.preallocate {
+            Preallocate::Allocate if in_place => Some(self.settings.segment_bytes),
+            Preallocate::Allocate | Preallocate::None => None,
+        };
+        let created = create_segment(&*self.directory, header, reserve)?;
+        appends.highest = number;
+        Ok(created)
+    }
+
+    /// Makes `created` the active segment.
+    pub(super) fn install(&self, appends: &mut Appends, created: &NewSegment, new_run: bool) {
+        let last = appends.last;
+        let start = Start {
+            previous: last.position.segment,
+            previous_end: last.position.offset,
+            previous_next: last.next,
+            log_bytes: last.log_bytes,
+            previous_chain: last.chain,
+        };
+        let chain = match self.identity.integrity {
+            Integrity::Chained if new_run => {
+                last.chain
+                    .after_epoch(self.epoch, created.header.salt, last.next)
+            }
+            Integrity::Chained => last.chain,
+            Integrity::Crc32c => Chain::default(),
+        };
+        let segment = created.begin(start, last.next, chain);
+        self.table.add(&segment);
+        appends.active = Some(Active {
+            offset: segment.data_start(),
+            synced: Offset::new(BLOCK_BYTES),
+            started: false,
+            named: false,
+            index: IndexBuilder::new(segment.base),
+            segment,
+        });
+    }
+}
+
+/// Whether the footer of this very end is there already.
+fn is_sealed(segment: &Segment, end: End) -> Result<bool> {
+    let limit = Offset::new(segment.file.length()?);
+    let found = segment.stream().frame_at(end.position.offset, limit)?;
+    Ok(found.is_ok_and(|span| {
+        span.header.flags.is_control()
+            && Control::of(&span.header) == Ok(Control::Footer)
+            && span.header.sequence == end.next
+    }))
+}
+
+/// Whether nothing but a header block was ever written.
+fn is_blank(file: &dyn File) -> Result<bool> {
+    let mut offset = BLOCK_BYTES;
+    loop {
+        let bytes = read_range(file, offset, 1 << 20)?;
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        offset += crate::format::wide(bytes.len());
+    }
+}

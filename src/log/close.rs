@@ -1,0 +1,63 @@
+//! Leaving the log so that the next open reads no frame.
+//!
+//! 1. Everything accepted is committed.  2. Cursors are synced.  3. The active segment's index is
+//! written; a segment without records is deleted.  4. `STATE` says durably where the log ends.
+//! A poisoned log writes nothing.
+
+use std::sync::atomic::Ordering;
+
+use super::{Log, watermark};
+use crate::error::Result;
+use crate::format::{SEGMENTS, SegmentFile, segment_file};
+use crate::segment::write_index;
+
+impl Log {
+    /// Closes the log. Nothing is accepted from the moment this is called; the commit thread must
+    /// have been stopped.
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.closing.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.floor.nudge();
+        let closed = self.close_files();
+        match &closed {
+            Ok(()) => self.watermark.fail(&watermark::closed()),
+            Err(error) => {
+                self.poison(error);
+            }
+        }
+        self.floor.nudge();
+        closed
+    }
+
+    fn close_files(&self) -> Result<()> {
+        self.check()?;
+        self.commit()?;
+        self.sync_cursors()?;
+        let mut appends = self.appends.lock();
+        while appends.writing || appends.committing {
+            appends = self.turn.wait(appends);
+        }
+        if appends.resume.is_some() {
+            // Nothing was appended: the slot that opening committed still says all there is.
+            return self.state.lock().sync();
+        }
+        // Deletes what holds no record, so that the end is in a segment that has some.
+        let empty = appends.active.take_if(|active| !active.started);
+        if let Some(empty) = &empty {
+            let number = empty.segment.number();
+            self.table.remove(number);
+            self.directory
+                .remove(&segment_file(number, SegmentFile::Log))?;
+            self.directory.sync(SEGMENTS)?;
+        }
+        let end = appends.end();
+        if let Some(active) = &appends.active {
+            let covered = (end.next, end.position.offset);
+            write_index(&*self.directory, &active.segment, &active.index, covered).ok();
+        }
+        let continues = appends.active.is_some();
+        let floor = self.floor.dropped_to().sequence;
+        self.state.lock().commit_clean(end, continues, floor)
+    }
+}

@@ -1,0 +1,347 @@
+//! Group commit: one sync for all who wait for it, one sync in flight.
+//!
+//! Whoever needs a commit and finds none in flight leads it: it writes what is pending, syncs, and
+//! raises the watermark for everyone. A waiter is released only by a sync that started after its
+//! bytes were written, because what a commit covers is settled under the lock before its sync.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::Log;
+use super::appends::{Appends, Rewind};
+use super::group::Group;
+use super::notices::{Notice, Notices};
+use crate::error::{Error, Result};
+use crate::format::{Chain, SEGMENTS, wide};
+use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::segment::{ControlPlace, encode_padding};
+use crate::storage::File;
+use crate::sync::{MutexGuard, is_past};
+
+/// What one leader took over to write.
+struct Taken {
+    group: Arc<Group>,
+    written: Vec<Arc<Group>>,
+    frames: Vec<u8>,
+    file: Option<Arc<dyn File>>,
+    offset: u64,
+    rewind: Rewind,
+}
+
+/// What one commit makes durable.
+struct Target {
+    next: Sequence,
+    chain: Chain,
+    /// What the records below `next` alone enforce.
+    floor: Sequence,
+    /// Oldest first.
+    files: Vec<Arc<dyn File>>,
+    /// Whether a segment's name does not survive power loss yet.
+    unnamed: bool,
+    /// The active segment and where it will be synced to.
+    active: Option<(SegmentNumber, Offset)>,
+    sealed: usize,
+}
+
+impl Log {
+    /// Makes everything before `target` durable; false when the deadline comes first. A commit
+    /// that this caller leads is finished whatever the deadline.
+    pub(crate) fn commit_through(
+        &self,
+        target: Sequence,
+        deadline: Option<Instant>,
+    ) -> Result<bool> {
+        let mut notices = Notices::default();
+        let reached = self.commit_or_wait(target, deadline, &mut notices);
+        self.tell_all(notices);
+        reached
+    }
+
+    fn commit_or_wait(
+        &self,
+        target: Sequence,
+        deadline: Option<Instant>,
+        notices: &mut Notices,
+    ) -> Result<bool> {
+        loop {
+            if self.durable() >= target {
+                return Ok(true);
+            }
+            self.check()?;
+            let mut appends = self.appends.lock();
+            if appends.next < target {
+                // Not even accepted yet: only others can bring it about.
+                drop(appends);
+                return self.watermark.wait(target, deadline);
+            }
+            if !std::mem::replace(&mut appends.committing, true) {
+                drop(appends);
+                self.lead(notices)?;
+                continue;
+            }
+            while appends.committing && self.durable() < target {
+                if is_past(deadline) {
+                    return Ok(false);
+                }
+                appends = self.turn.wait_until(appends, deadline);
+            }
+        }
+    }
+
+    /// Makes everything accepted so far durable.
+    pub(crate) fn commit(&self) -> Result<Sequence> {
+        let target = self.next();
+        self.commit_through(target, None)?;
+        Ok(target)
+    }
+
+    /// Writes and syncs for everyone. The caller has set `committing`.
+    pub(super) fn lead(&self, notices: &mut Notices) -> Result<()> {
+        let started = Instant::now();
+        let mut taken = self.take();
+        let written = match &taken.file {
+            Some(file) => file.write_at(&taken.frames, taken.offset),
+            None => Ok(()),
+        };
+        let mut appends = self.appends.lock();
+        appends.writing = false;
+        self.turn.notify_all();
+        if let Err(error) = written {
+            let error = self.undo(&mut appends, taken.rewind, &error, notices);
+            return self.end_commit(appends, &taken, Err(error));
+        }
+        let frames = std::mem::take(&mut taken.frames);
+        appends.recycle(frames);
+        self.watermark.note_written(appends.next_written());
+        self.evict(&mut appends, self.host.now(), notices);
+        let target = self.target(&appends);
+        drop(appends);
+        let synced = match self.sync_target(&target) {
+            Ok(()) => {
+                self.settle(target, started, notices);
+                Ok(())
+            }
+            Err(error) => Err(self.poison_quietly(&error, notices)),
+        };
+        let appends = self.appends.lock();
+        self.end_commit(appends, &taken, synced)
+    }
+
+    /// Takes over everything that is pending.
+    fn take(&self) -> Taken {
+        let mut appends = self.appends.lock();
+        self.pad(&mut appends);
+        let group = std::mem::take(&mut appends.group);
+        let written = std::mem::take(&mut appends.written);
+        appends.waiting = 0;
+        let rewind = appends.rewind;
+        let offset = appends.rewind_offset();
+        if appends.pending.is_empty() {
+            return Taken {
+                group,
+                written,
+                frames: Vec::new(),
+                file: None,
+                offset,
+                rewind,
+            };
+        }
+        let spare = std::mem::take(&mut appends.spare);
+        let frames = std::mem::replace(&mut appends.pending, spare);
+        appends.writing = true;
+        appends.writing_from = rewind.next;
+        let file = appends
+            .active
+            .as_ref()
+            .map(|active| Arc::clone(&active.segment.file));
+        Taken {
+            group,
+            written,
+            frames,
+            file,
+            offset,
+            rewind,
+        }
+    }
+
+    /// Fills the rest of the sector or page, so that the next commit begins at a new one.
+    fn pad(&self, appends: &mut Appends) {
+        let Some(unit) = self.settings.commit_padding.unit() else {
+            return;
+        };
+        let time = self.host.now();
+        let place = ControlPlace {
+            next: appends.next,
+            watermark: self.durable(),
+            chain: appends.chain,
+            time,
+        };
+        let here = appends.here();
+        let Some(active) = &mut appends.active else {
+            return;
+        };
+        if !active.started || active.offset <= active.synced {
+            return;
+        }
+        if appends.pending.is_empty() {
+            appends.rewind = here;
+        }
+        let before = appends.pending.len();
+        let framing = active.segment.framing;
+        encode_padding(&framing, place, (active.offset, unit), &mut appends.pending);
+        active.offset = active.offset.plus(wide(appends.pending.len() - before));
+    }
+
+    /// What a sync that starts now will make durable.
+    fn target(&self, appends: &Appends) -> Target {
+        let unsettled = appends.unsettled.iter();
+        let mut unnamed = unsettled.clone().any(|sealed| !sealed.named);
+        let mut files: Vec<_> = unsettled
+            .map(|sealed| Arc::clone(&sealed.segment.file))
+            .collect();
+        // Frames that others added since are neither written nor part of this commit.
+        let (next, chain, end) = if appends.pending.is_empty() {
+            (appends.next, appends.chain, None)
+        } else {
+            (
+                appends.rewind.next,
+                appends.rewind.chain,
+                Some(appends.rewind.offset),
+            )
+        };
+        let mut reached = None;
+        if let Some(active) = appends.active.as_ref().filter(|active| active.started) {
+            let end = end.unwrap_or(active.offset);
+            unnamed |= !active.named;
+            if end > active.synced || !active.named {
+                files.push(Arc::clone(&active.segment.file));
+            }
+            reached = Some((active.segment.number(), end));
+        }
+        let floor = self.floor.dropped_to().sequence;
+        Target {
+            next,
+            chain,
+            floor,
+            files,
+            unnamed,
+            active: reached,
+            sealed: appends.unsettled.len(),
+        }
+    }
+
+    /// The syncs of a commit, oldest segment first, then their names.
+    fn sync_target(&self, target: &Target) -> Result<()> {
+        for file in &target.files {
+            file.sync()?;
+        }
+        if target.unnamed {
+            self.directory.sync(SEGMENTS)?;
+        }
+        Ok(())
+    }
+
+    /// After the syncs succeeded: the watermark, `STATE`, and what is settled now.
+    fn settle(&self, target: Target, started: Instant, notices: &mut Notices) {
+        if target.files.is_empty() && !target.unnamed {
+            return;
+        }
+        let mut appends = self.appends.lock();
+        let settled: Vec<_> = appends.unsettled.drain(..target.sealed).collect();
+        if let Some(active) = &mut appends.active
+            && let Some((number, end)) = target.active
+            && active.segment.number() == number
+        {
+            active.synced = active.synced.max(end);
+            active.named = true;
+        }
+        // A segment sealed while this sync ran has its name synced all the same.
+        for sealed in &mut appends.unsettled {
+            sealed.named |= target
+                .active
+                .is_some_and(|(number, _)| number == sealed.segment.number());
+        }
+        drop(appends);
+        let records = target.next.since(self.durable());
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.watermark.raise(target.next, target.chain);
+        self.committed_floor
+            .fetch_max(target.floor.get(), Ordering::AcqRel);
+        // Another writer may hold the lock for a sync of its own; the idle sync catches up.
+        if let Some(mut state) = self.state.try_lock()
+            && let Err(error) = state.write_watermark(target.next, target.floor)
+        {
+            self.poison_quietly(&error, notices);
+        }
+        notices.push(Notice::Synced {
+            duration: started.elapsed(),
+            records,
+        });
+        self.bell.settle_later(settled);
+        self.floor_moved();
+    }
+
+    /// Lets the next leader in and tells this commit's callers how it ended.
+    fn end_commit(
+        &self,
+        mut appends: MutexGuard<'_, Appends>,
+        taken: &Taken,
+        outcome: Result<()>,
+    ) -> Result<()> {
+        appends.committing = false;
+        let for_good = self.check().is_err();
+        let mut ended = vec![Arc::clone(&taken.group)];
+        if outcome.is_ok() || for_good {
+            ended.extend(taken.written.iter().cloned());
+        } else {
+            // Only the records that could not be written were taken back.
+            appends.written.extend(taken.written.iter().cloned());
+        }
+        if for_good {
+            ended.append(&mut appends.written);
+            ended.push(std::mem::take(&mut appends.group));
+            appends.waiting = 0;
+        } else if let Some(group) = appends.written.first() {
+            group.call_leader();
+        } else if appends.waiting > 0 {
+            appends.group.call_leader();
+        }
+        drop(appends);
+        self.turn.notify_all();
+        for group in ended {
+            group.finish(outcome.clone());
+        }
+        outcome
+    }
+
+    /// After a failed write: a full device takes back the records of everyone whose frames were
+    /// not written; anything else leaves the medium unknown.
+    pub(super) fn undo(
+        &self,
+        appends: &mut Appends,
+        rewind: Rewind,
+        error: &Error,
+        notices: &mut Notices,
+    ) -> Error {
+        let Some(active) = appends.active.as_ref().filter(|_| error.is_disk_full()) else {
+            return self.poison_quietly(error, notices);
+        };
+        // Parts of the failed write may be in the file as whole, valid frames. They are gone, and
+        // known to be gone, before their place is used again: cutting needs no space.
+        let keep = if rewind.started {
+            rewind.offset.get()
+        } else {
+            crate::format::BLOCK_BYTES
+        };
+        let file = &active.segment.file;
+        if let Err(failed) = file.set_length(keep).and_then(|()| file.sync()) {
+            return self.poison_quietly(&failed, notices);
+        }
+        appends.go_back(rewind);
+        let behind = std::mem::take(&mut appends.group);
+        appends.waiting = 0;
+        behind.finish(Err(error.clone()));
+        error.clone()
+    }
+}

@@ -1,0 +1,67 @@
+//! What the log asks of the machine besides files: the time, random bits, and who we are.
+//!
+//! It is a trait so that a simulation can answer, and so that nothing below reads a clock.
+
+use std::collections::hash_map::RandomState;
+use std::fmt::Debug;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The machine under a log.
+pub trait Host: Debug + Send + Sync {
+    /// Nanoseconds since 1970; 0 before.
+    fn now(&self) -> u64;
+
+    /// 64 random bits that nobody else can foresee.
+    fn random(&self) -> u64;
+
+    /// The number of the running process.
+    fn process(&self) -> u32;
+}
+
+/// The machine that the program runs on.
+#[derive(Debug, Default)]
+pub(crate) struct SystemHost;
+
+impl Host for SystemHost {
+    fn now(&self) -> u64 {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn random(&self) -> u64 {
+        // The standard library keys its hashers with random bits of the operating system, once a
+        // thread, and counts on from there; BLAKE3 spreads what two of them and the time give.
+        let mut seed = blake3::Hasher::new();
+        for _ in 0..2 {
+            let mut hasher = RandomState::new().build_hasher();
+            hasher.write_u64(self.now());
+            seed.update(&hasher.finish().to_le_bytes());
+        }
+        seed.update(&self.process().to_le_bytes());
+        let bytes = seed.finalize();
+        bytes
+            .as_bytes()
+            .first_chunk::<8>()
+            .copied()
+            .map_or(0, u64::from_le_bytes)
+    }
+
+    fn process(&self) -> u32 {
+        std::process::id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_bits_do_not_repeat() {
+        let drawn: std::collections::HashSet<u64> =
+            (0..10_000).map(|_| SystemHost.random()).collect();
+        assert_eq!(drawn.len(), 10_000);
+    }
+}

@@ -1,0 +1,256 @@
+//! Many segments, one writer: append, group commit, watermark, rotate, reclaim.
+//!
+//! Locks, in the order in which they may be taken: `appends`, then `state`; `floor` and the
+//! watermark's own are leaves. No lock is held while a listener is called, and `appends` is not
+//! held during a sync of the log.
+
+mod append;
+mod appends;
+mod begin;
+mod capacity;
+mod close;
+mod commit;
+mod committer;
+mod floor;
+mod group;
+mod host;
+mod notices;
+mod open;
+mod reader;
+mod reclaim;
+mod rotate;
+mod settings;
+mod state;
+mod table;
+mod watermark;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Instant;
+
+use appends::Appends;
+use committer::Bell;
+use notices::Notices;
+use state::State;
+use watermark::Watermark;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{GapReason, Listener};
+use crate::format::{Chain, Framing, Identity, IndexEntry};
+use crate::position::{Epoch, SegmentNumber, Sequence};
+use crate::storage::{Directory, Lock};
+use crate::sync::{Condvar, Mutex, MutexGuard};
+
+pub(crate) use append::Acceptance;
+pub(crate) use committer::Committer;
+pub(crate) use floor::{Floor, Place};
+pub use host::Host;
+pub(crate) use host::SystemHost;
+pub(crate) use open::{Means, open};
+pub(crate) use reader::{Found, LogReader};
+pub(crate) use settings::Settings;
+pub use settings::{CommitPadding, Overflow, Preallocate, Retention, SyncPolicy};
+pub(crate) use table::SegmentTable;
+
+/// What the log asks of the layer that keeps cursors.
+pub(crate) trait Cursors: std::fmt::Debug + Send + Sync {
+    /// Makes every cursor durable as it was last written.
+    fn sync(&self) -> Result<()>;
+}
+
+/// An open log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    directory: Arc<dyn Directory>,
+    identity: Identity,
+    settings: Settings,
+    host: Arc<dyn Host>,
+    listener: Option<Arc<dyn Listener>>,
+    /// The process that opened the log; a fork of it may not write.
+    process: u32,
+    appends: Mutex<Appends>,
+    /// Signalled when `Appends::writing` or `Appends::committing` becomes false.
+    turn: Condvar,
+    watermark: Watermark,
+    state: Mutex<State>,
+    epoch: Epoch,
+    table: SegmentTable,
+    floor: Floor,
+    bell: Bell,
+    cursors: Mutex<Option<Arc<dyn Cursors>>>,
+    /// Held while segments are deleted.
+    reclaiming: Mutex<()>,
+    /// Deleting is worth a try once the floor is here.
+    reclaim_at: AtomicU64,
+    /// The drop floor as the last commit made it durable.
+    committed_floor: AtomicU64,
+    /// Set when closing begins: nothing more is accepted.
+    closing: AtomicBool,
+    enqueued: AtomicU64,
+    syncs: AtomicU64,
+    /// Held as long as anything can still be written. Released last: fields drop in order.
+    _lock: Box<dyn Lock>,
+}
+
+impl Log {
+    pub(crate) fn directory(&self) -> &dyn Directory {
+        &*self.directory
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn table(&self) -> &SegmentTable {
+        &self.table
+    }
+
+    pub(crate) fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) fn durable(&self) -> Sequence {
+        self.watermark.durable()
+    }
+
+    /// The durable watermark with the chain there.
+    pub(crate) fn head(&self) -> (Sequence, Chain) {
+        self.watermark.head()
+    }
+
+    /// The sequence that the next record gets.
+    pub(crate) fn next(&self) -> Sequence {
+        self.appends.lock().next
+    }
+
+    /// Every record below this is in the file, though perhaps not durable.
+    pub(crate) fn next_written(&self) -> Sequence {
+        self.watermark.written()
+    }
+
+    /// Waits until the record `sequence` can be read, after a sync perhaps; false at the deadline.
+    pub(crate) fn wait_written(
+        &self,
+        sequence: Sequence,
+        deadline: Option<Instant>,
+    ) -> Result<bool> {
+        self.check()?;
+        self.watermark.wait_written(sequence, deadline)
+    }
+
+    /// Waits until `target` is durable, whoever makes it so; false at the deadline.
+    pub(crate) fn wait_durable(&self, target: Sequence, deadline: Option<Instant>) -> Result<bool> {
+        self.watermark.wait(target, deadline)
+    }
+
+    /// Wakes `waker` when `target` is durable; true when it is already.
+    pub(crate) fn wake_when_durable(&self, target: Sequence, waker: &Waker) -> Result<bool> {
+        self.watermark.register(target, waker)
+    }
+
+    /// The oldest record that can be read.
+    pub(crate) fn first(&self) -> Result<Sequence> {
+        self.first_with_reason().map(|(first, _)| first)
+    }
+
+    /// The oldest record that can be read, and why nothing before it can.
+    pub(crate) fn first_with_reason(&self) -> Result<(Sequence, GapReason)> {
+        let dropped = self.floor.dropped_to().sequence;
+        let Some(first) = self.table.first() else {
+            return Ok((dropped, GapReason::Dropped));
+        };
+        let base = self.table.known(first)?.map_or(dropped, |known| known.base);
+        if base > dropped {
+            Ok((base, GapReason::Reclaimed))
+        } else {
+            Ok((dropped, GapReason::Dropped))
+        }
+    }
+
+    /// A cursor was written: it is synced when the log is idle, and may have freed a segment.
+    pub(crate) fn cursor_moved(&self) {
+        self.bell.idle_later();
+        self.floor_moved();
+    }
+
+    /// Frame bytes of the whole log, since the queue was created.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        self.appends.lock().end().log_bytes
+    }
+
+    /// The index entry at or before `sequence`, if `number` is the segment that grows.
+    pub(crate) fn active_index(
+        &self,
+        number: SegmentNumber,
+        sequence: Sequence,
+    ) -> Option<IndexEntry> {
+        self.appends.lock().index_entry(number, sequence)
+    }
+
+    /// Makes `cursors` the ones that reclaim waits for.
+    pub(crate) fn attach_cursors(&self, cursors: Arc<dyn Cursors>) {
+        *self.cursors.lock() = Some(cursors);
+    }
+
+    /// Records accepted, and syncs made, since the log was opened.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (
+            self.enqueued.load(Ordering::Relaxed),
+            self.syncs.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Ok while the log serves this process.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.watermark.check()?;
+        if self.host.process() == self.process {
+            return Ok(());
+        }
+        let what = "the queue was opened by the parent of this forked process";
+        Err(Error::new(ErrorKind::Forked, what))
+    }
+
+    /// Ok while the log also accepts records.
+    fn check_open(&self) -> Result<()> {
+        self.check()?;
+        if self.closing.load(Ordering::Acquire) {
+            Err(watermark::closed())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The segments stay as they are while the returned guard lives.
+    pub(crate) fn hold_reclaim(&self) -> MutexGuard<'_, ()> {
+        self.reclaiming.lock()
+    }
+
+    /// Tells the listener, if there is one. No lock is held.
+    pub(crate) fn tell(&self, event: impl FnOnce(&dyn Listener)) {
+        if let Some(listener) = &self.listener {
+            event(&**listener);
+        }
+    }
+
+    /// Stops everything for good: the state of the medium is not known any more. No lock is held.
+    pub(crate) fn poison(&self, cause: &Error) -> Error {
+        let mut notices = Notices::default();
+        let error = self.poison_quietly(cause, &mut notices);
+        self.tell_all(notices);
+        error
+    }
+
+    /// How frames are laid out, as far as it does not depend on the segment.
+    fn framing(&self) -> Framing {
+        Framing::new(self.identity.queue, 0, self.identity.integrity)
+    }
+}

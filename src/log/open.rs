@@ -1,0 +1,255 @@
+//! Opening: lock, survey, plan, apply, and the log that comes of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Instant;
+
+use super::appends::Appends;
+use super::begin::Resume;
+use super::committer::Bell;
+use super::floor::{Floor, Place};
+use super::state::State;
+use super::table::SegmentTable;
+use super::watermark::Watermark;
+use super::{Host, Log, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Listener;
+use crate::format::{Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file};
+use crate::position::{Epoch, QueueId, SegmentNumber};
+use crate::recovery::{
+    CursorFact, Plan, RecoveryReport, Refusal, Survey, apply_recovery, create_queue, make_plan,
+    survey,
+};
+use crate::slots::SlotFile;
+use crate::storage::{Directory, Lock};
+use crate::sync::{Condvar, Mutex};
+
+/// An open log, and what opening found.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) log: Arc<Log>,
+    pub(crate) report: RecoveryReport,
+    pub(crate) cursors: Vec<CursorFact>,
+}
+
+/// What the log is given to work with.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) listener: Option<Arc<dyn Listener>>,
+}
+
+/// What the decision leaves to begin with.
+struct Begun {
+    identity: Identity,
+    slots: SlotFile<StateSlot>,
+    resume: Resume,
+    report: RecoveryReport,
+}
+
+/// Opens the log in `means.directory`.
+pub(crate) fn open(means: Means, settings: Settings) -> Result<Opened> {
+    let started = Instant::now();
+    let directory = &*means.directory;
+    let process = means.host.process();
+    let lock = directory.lock(LOCK, &format!("{process}\n"))?;
+    let found = survey(directory)?;
+    let opener = means.host.random();
+    let mut begun = match make_plan(&found, settings.corruption_policy, settings.may_create) {
+        Plan::Create => create(&means, &settings, opener)?,
+        Plan::Continue { identity, state } => go_on(directory, &found, identity, state)?,
+        Plan::Recover(recovery) => {
+            let epoch = found.epoch.following(means.host.random());
+            let slots = apply_recovery(directory, &found, &recovery, (epoch, opener))?;
+            let report = RecoveryReport::of_recovery(directory, &found, &recovery, epoch);
+            let resume = Resume {
+                continues: false,
+                damaged: recovery.walked.damaged_end,
+                dropped: strangers(&found, slots.newest()),
+            };
+            Begun {
+                identity: recovery.identity,
+                slots,
+                resume,
+                report,
+            }
+        }
+        Plan::Refuse(refusal, walked) => {
+            let damage = walked
+                .damages
+                .first()
+                .map(|damage| damage.to_corruption(directory));
+            return Err(refuse(refusal, damage, directory));
+        }
+    };
+    sweep(directory, &found, begun.slots.newest().first_segment)?;
+    begun.report.elapsed = started.elapsed();
+    let report = begun.report.clone();
+    let log = assemble(means, settings, begun, (&found, opener, lock));
+    if let Some(torn) = &report.torn {
+        log.tell(|listener| listener.torn_tail_removed(torn));
+    }
+    for corruption in &report.corruption {
+        log.tell(|listener| listener.corruption(corruption));
+    }
+    Ok(Opened {
+        log: Arc::new(log),
+        report,
+        cursors: found.cursors,
+    })
+}
+
+fn create(means: &Means, settings: &Settings, opener: u64) -> Result<Begun> {
+    let mut id = [0; 16];
+    for half in id.chunks_mut(8) {
+        half.copy_from_slice(&means.host.random().to_le_bytes());
+    }
+    let identity = Identity {
+        queue: QueueId::new(id),
+        integrity: settings.integrity,
+        created: means.host.now(),
+    };
+    let epoch = Epoch::default().following(means.host.random());
+    let state = StateSlot {
+        queue: identity.queue,
+        opener,
+        clean: true,
+        epoch,
+        first_segment: SegmentNumber::new(1),
+        ..StateSlot::default()
+    };
+    let slots = create_queue(&*means.directory, &identity, state)?;
+    let resume = Resume {
+        continues: false,
+        damaged: false,
+        dropped: Vec::new(),
+    };
+    Ok(Begun {
+        identity,
+        slots,
+        resume,
+        report: RecoveryReport::of_creation(epoch),
+    })
+}
+
+fn go_on(
+    directory: &dyn Directory,
+    found: &Survey,
+    identity: Identity,
+    state: StateSlot,
+) -> Result<Begun> {
+    let slots = SlotFile::<StateSlot>::open(directory, STATE)?;
+    let slots = slots.map_err(|defect| {
+        defect.into_error(
+            ErrorKind::Corrupt,
+            "STATE changed",
+            &directory.path().join(STATE),
+        )
+    })?;
+    let resume = Resume {
+        continues: state.continues,
+        damaged: state.damaged,
+        dropped: strangers(found, &state),
+    };
+    let report = RecoveryReport::of_clean_end(state.end.next, state.epoch);
+    Ok(Begun {
+        identity,
+        slots,
+        resume,
+        report,
+    })
+}
+
+/// Segment files that the log does not reach: behind the end.
+fn strangers(found: &Survey, state: &StateSlot) -> Vec<SegmentNumber> {
+    let end = state.end.position.segment;
+    found
+        .numbers
+        .iter()
+        .copied()
+        .filter(|number| *number > end)
+        .collect()
+}
+
+fn refuse(
+    refusal: Refusal,
+    damage: Option<crate::error::Corruption>,
+    directory: &dyn Directory,
+) -> Error {
+    let path = directory.path();
+    match (refusal, damage) {
+        (Refusal::NotThere, _) => Error::at(ErrorKind::NotFound, "no queue is here", path),
+        (Refusal::IdentityLost, _) => Error::at(
+            ErrorKind::Corrupt,
+            "segments are here but the file QUEUE is missing; restore it, or salvage the segments",
+            path,
+        ),
+        (Refusal::Damage, Some(corruption)) => Error::corrupt(corruption),
+        (Refusal::IdentityDamaged | Refusal::Damage, _) => Error::at(
+            ErrorKind::Corrupt,
+            "the file QUEUE is damaged; restore it, or salvage the segments",
+            path,
+        ),
+    }
+}
+
+/// Deletes what an interrupted reclaim has left.
+fn sweep(directory: &dyn Directory, found: &Survey, first: SegmentNumber) -> Result<()> {
+    let mut swept = false;
+    for number in &found.trash {
+        directory.remove(&segment_file(*number, SegmentFile::Trash))?;
+        swept = true;
+    }
+    for number in found.numbers.iter().filter(|number| **number < first) {
+        directory.remove(&segment_file(*number, SegmentFile::Log))?;
+        directory.remove(&segment_file(*number, SegmentFile::Index))?;
+        swept = true;
+    }
+    if swept {
+        directory.sync(SEGMENTS)
+    } else {
+        Ok(())
+    }
+}
+
+fn assemble(
+    means: Means,
+    settings: Settings,
+    begun: Begun,
+    (found, opener, lock): (&Survey, u64, Box<dyn Lock>),
+) -> Log {
+    let state = *begun.slots.newest();
+    let end = state.end;
+    let of_the_log =
+        |number: &SegmentNumber| (state.first_segment..=end.position.segment).contains(number);
+    let members = found.numbers.iter().copied().filter(of_the_log);
+    let queue = begun.identity.queue;
+    let table = SegmentTable::new(Arc::clone(&means.directory), queue, members);
+    // The floor in STATE may be above a log that lost its end; it never is above `next`.
+    let floor = Place::new(state.floor.min(end.next), None);
+    Log {
+        process: means.host.process(),
+        appends: Mutex::new(Appends::new(end, begun.resume, found.highest)),
+        turn: Condvar::new(),
+        watermark: Watermark::new(end.next, end.chain),
+        epoch: state.epoch,
+        state: Mutex::new(State::new(begun.slots, opener)),
+        table,
+        floor: Floor::new(floor),
+        bell: Bell::new(),
+        cursors: Mutex::new(None),
+        reclaiming: Mutex::new(()),
+        reclaim_at: AtomicU64::new(0),
+        committed_floor: AtomicU64::new(floor.sequence.get()),
+        closing: AtomicBool::new(false),
+        enqueued: AtomicU64::new(0),
+        syncs: AtomicU64::new(0),
+        directory: means.directory,
+        identity: begun.identity,
+        settings,
+        host: means.host,
+        listener: means.listener,
+        _lock: lock,
+    }
+}

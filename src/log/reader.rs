@@ -1,0 +1,356 @@
+//! Reads records in order across segments, without a copy per record.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Log;
+use crate::error::{Corruption, Result};
+use crate::format::{Control, Defect, IndexEntry};
+use crate::position::{Offset, Position, SegmentNumber, Sequence};
+use crate::segment::{FrameStream, Segment, Span, read_index, resync};
+
+/// A place in the log that moves forward.
+#[derive(Debug)]
+pub(crate) struct LogReader {
+    log: Arc<Log>,
+    /// `None` until the first read finds where `next` is.
+    here: Option<Here>,
+    next: Sequence,
+    /// The durable watermark when the buffer was last emptied: frames below it are whole in it.
+    fresh_to: Sequence,
+}
+
+/// A place in a segment.
+#[derive(Debug)]
+pub(super) struct Here {
+    pub(super) segment: Segment,
+    pub(super) stream: FrameStream,
+    pub(super) offset: Offset,
+    /// The length of the file when it was last asked for.
+    pub(super) limit: Offset,
+}
+
+impl Here {
+    pub(super) fn new(segment: Segment, offset: Offset) -> Result<Self> {
+        let limit = Offset::new(segment.file.length()?);
+        Ok(Self {
+            stream: segment.stream(),
+            segment,
+            offset,
+            limit,
+        })
+    }
+}
+
+/// What is at the reader's place.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A whole record, verified, in the reader's buffer.
+    Record(Span),
+    /// Nothing below the limit.
+    End,
+    /// Records that were durable cannot be read.
+    Damage(Corruption),
+}
+
+impl LogReader {
+    /// A reader at `next`; `hint` is where that may be.
+    pub(crate) fn new(log: Arc<Log>, next: Sequence, hint: Option<Position>) -> Result<Self> {
+        let mut reader = Self {
+            log,
+            here: None,
+            next,
+            fresh_to: Sequence::ZERO,
+        };
+        if let Some(hint) = hint.filter(|hint| hint.segment.is_some()) {
+            reader.try_hint(hint)?;
+        }
+        Ok(reader)
+    }
+
+    /// The sequence that is read next.
+    pub(crate) fn next(&self) -> Sequence {
+        self.next
+    }
+
+    /// Where the record after `span` will be, with the frame bytes of the log before it.
+    pub(crate) fn place_after(&self, span: &Span) -> Option<(Position, u64)> {
+        self.here.as_ref().map(|here| {
+            let position = Position {
+                segment: here.segment.number(),
+                offset: span.end,
+            };
+            (position, here.segment.log_bytes_at(span.end))
+        })
+    }
+
+    /// Whether the buffer is known to hold `sequence` as it was made durable.
+    pub(crate) fn is_fresh(&self, sequence: Sequence) -> bool {
+        sequence < self.fresh_to
+    }
+
+    /// Goes to `next`, which is looked up at the next read.
+    pub(crate) fn seek(&mut self, next: Sequence) {
+        self.here = None;
+        self.next = next;
+    }
+
+    /// The record at the reader's place, if it is below `limit`, which is durable or written.
+    pub(crate) fn peek(&mut self, limit: Sequence) -> Result<Found> {
+        if self.next >= limit {
+            return Ok(Found::End);
+        }
+        self.refresh(limit)?;
+        if self.here.is_none() && !self.look_up()? {
+            return self.damage(Defect::Missing);
+        }
+        let mut reread = false;
+        loop {
+            let Some(here) = &mut self.here else {
+                return self.damage(Defect::Missing);
+            };
+            match here.stream.frame_at(here.offset, here.limit)? {
+                Ok(span) if span.header.flags.is_control() => {
+                    let is_footer = Control::of(&span.header) == Ok(Control::Footer);
+                    here.offset = span.end;
+                    if is_footer && !self.enter_following()? {
+                        return self.damage(Defect::Missing);
+                    }
+                }
+                Ok(span) if span.header.sequence == self.next => return Ok(Found::Record(span)),
+                Ok(span) => {
+                    let (expected, found) = (self.next.get(), span.header.sequence.get());
+                    return self.damage(Defect::Sequence { expected, found });
+                }
+                // The buffer may be from before the frame was written.
+                Err(_) if !reread => {
+                    reread = true;
+                    here.stream.discard();
+                    here.limit = Offset::new(here.segment.file.length()?);
+                }
+                // The log may have left the segment here, and the footer be damaged or lost.
+                Err(defect) => {
+                    if !self.is_at_segment_end()? || !self.enter_following()? {
+                        return self.damage(defect);
+                    }
+                    reread = false;
+                }
+            }
+        }
+    }
+
+    /// The verified record at `offset` in the reader's buffer, if all of it is there.
+    pub(crate) fn span_in_buffer(&self, offset: Offset) -> Option<Span> {
+        let here = self.here.as_ref()?;
+        here.stream.span_in_chunk(offset).ok()
+    }
+
+    /// The payload of a span that [`peek`](Self::peek) or
+    /// [`span_in_buffer`](Self::span_in_buffer) found.
+    pub(crate) fn payload(&self, span: &Span) -> &[u8] {
+        self.here
+            .as_ref()
+            .map(|here| here.stream.payload(span))
+            .unwrap_or_default()
+    }
+
+    /// The epoch of the segment that the reader is in.
+    pub(crate) fn epoch(&self) -> Option<crate::position::Epoch> {
+        self.here.as_ref().map(|here| here.segment.header.epoch)
+    }
+
+    /// Moves past a span.
+    pub(crate) fn pass(&mut self, span: &Span) {
+        if let Some(here) = &mut self.here {
+            here.offset = span.end;
+        }
+        self.next = span.header.sequence.plus(1);
+    }
+
+    /// Moves past damage, to where good records go on.
+    pub(crate) fn skip(&mut self, damage: &Range<Sequence>) -> Result<()> {
+        let resumed = match &self.here {
+            Some(here) => resync(&here.segment, here.offset, self.next)?,
+            None => None,
+        };
+        self.next = damage.end;
+        match (resumed, &mut self.here) {
+            (Some(mark), Some(here)) if mark.next == damage.end => here.offset = mark.offset,
+            _ => self.here = None,
+        }
+        Ok(())
+    }
+
+    /// Empties the buffer when frames below `limit` may be newer than it.
+    fn refresh(&mut self, limit: Sequence) -> Result<()> {
+        if self.next < self.fresh_to {
+            return Ok(());
+        }
+        self.fresh_to = limit;
+        if let Some(here) = &mut self.here {
+            here.stream.discard();
+            here.limit = Offset::new(here.segment.file.length()?);
+        }
+        Ok(())
+    }
+
+    /// Takes the hint if the frame there is the one wanted.
+    fn try_hint(&mut self, hint: Position) -> Result<()> {
+        let Ok(segment) = self.log.table().open(hint.segment)? else {
+            return Ok(());
+        };
+        let mut here = Here::new(segment, hint.offset)?;
+        let found = here.stream.frame_at(here.offset, here.limit)?;
+        let wanted =
+            |span: &Span| span.header.sequence == self.next && !span.header.flags.is_control();
+        if found.is_ok_and(|span| wanted(&span)) {
+            self.here = Some(here);
+        }
+        Ok(())
+    }
+
+    /// Finds `next`; false when no segment of the log can be read there.
+    fn look_up(&mut self) -> Result<bool> {
+        let active = |number| self.log.active_index(number, self.next);
+        self.here = find(&self.log, self.next, active)?;
+        Ok(self.here.is_some())
+    }
+
+    /// Whether the segment after this one says that the log left this one right here.
+    fn is_at_segment_end(&self) -> Result<bool> {
+        let Some(here) = &self.here else {
+            return Ok(false);
+        };
+        let table = self.log.table();
+        let Some(following) = table.following(here.segment.number()) else {
+            return Ok(false);
+        };
+        let known = table.known(following)?;
+        Ok(known.is_some_and(|known| {
+            known.previous == (here.segment.number(), here.offset) && known.base == self.next
+        }))
+    }
+
+    /// Goes to the first record of the segment after this one; false when that is not `next`.
+    fn enter_following(&mut self) -> Result<bool> {
+        let Some(here) = &self.here else {
+            return Ok(false);
+        };
+        let table = self.log.table();
+        let Some(following) = table.following(here.segment.number()) else {
+            return Ok(false);
+        };
+        match table.open(following)? {
+            Ok(segment) if segment.base == self.next => {
+                let start = segment.data_start();
+                self.here = Some(Here::new(segment, start)?);
+                Ok(true)
+            }
+            Ok(_) | Err(_) => Ok(false),
+        }
+    }
+
+    /// The records from `next` up to where good ones go on, as damage.
+    fn damage(&mut self, defect: Defect) -> Result<Found> {
+        let (number, offset) = match &self.here {
+            Some(here) => (here.segment.number(), here.offset),
+            None => self.place_of_missing()?,
+        };
+        let end = self.damage_end(number)?;
+        Ok(Found::Damage(Corruption {
+            file: self.log.table().path(number),
+            offset,
+            range: self.next..end,
+            expected: defect.expected(),
+            found: defect.found(),
+        }))
+    }
+
+    /// The segment in which `next` should have been.
+    fn place_of_missing(&self) -> Result<(SegmentNumber, Offset)> {
+        let number = self
+            .log
+            .table()
+            .segment_of(self.next)?
+            .unwrap_or(SegmentNumber::NONE);
+        Ok((number, Offset::ZERO))
+    }
+
+    /// Where good records go on: further in this segment, in a later one, or at the end.
+    fn damage_end(&self, number: SegmentNumber) -> Result<Sequence> {
+        let table = self.log.table();
+        let mut later = None;
+        let mut at = number;
+        while let Some(following) = table.following(at) {
+            let known = table
+                .known(following)?
+                .filter(|known| known.base > self.next);
+            if let Some(known) = known {
+                later = Some(known.base);
+                break;
+            }
+            at = following;
+        }
+        let bound = later.unwrap_or_else(|| self.log.next_written());
+        let resumed = match &self.here {
+            Some(here) => resync(&here.segment, here.offset, self.next)?,
+            None => None,
+        };
+        let resumed = resumed
+            .map(|mark| mark.next)
+            .filter(|next| *next > self.next);
+        Ok(resumed.map_or(bound, |next| next.min(bound)))
+    }
+}
+
+/// Where `target` is, by its segment, the segment's index (for the one that grows, `active` tells)
+/// and a walk of at most one index step. `None` when no segment of the log can be read there.
+pub(super) fn find(
+    log: &Log,
+    target: Sequence,
+    active: impl FnOnce(SegmentNumber) -> Option<IndexEntry>,
+) -> Result<Option<Here>> {
+    let Some(number) = log.table().segment_of(target)? else {
+        return Ok(None);
+    };
+    let Ok(segment) = log.table().open(number)? else {
+        return Ok(None);
+    };
+    if segment.base > target {
+        return Ok(None);
+    }
+    let entry =
+        active(number).or_else(|| read_index(log.directory(), &segment)?.at_or_before(target));
+    let start = segment.data_start();
+    let mut here = Here::new(segment, entry.map_or(start, |entry| entry.offset))?;
+    if !walk_to(&mut here, target)? && entry.is_some() {
+        // The index may be wrong: it is a cache. Walk from the start.
+        here.offset = start;
+        walk_to(&mut here, target)?;
+    }
+    Ok(Some(here))
+}
+
+/// Walks from `here.offset` to the frame of `target`, past holes before it; true when found.
+fn walk_to(here: &mut Here, target: Sequence) -> Result<bool> {
+    let mut due = Sequence::ZERO;
+    loop {
+        match here.stream.frame_at(here.offset, here.limit)? {
+            Ok(span) if span.header.flags.is_control() => {
+                if Control::of(&span.header) == Ok(Control::Footer) {
+                    return Ok(false);
+                }
+                here.offset = span.end;
+            }
+            Ok(span) if span.header.sequence < target => {
+                due = span.header.sequence.plus(1);
+                here.offset = span.end;
+            }
+            Ok(span) => return Ok(span.header.sequence == target),
+            Err(_) => match resync(&here.segment, here.offset, due)? {
+                Some(mark) if mark.next <= target => here.offset = mark.offset,
+                Some(_) | None => return Ok(false),
+            },
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Deleting segments that nobody needs.
+//!
+//! 1. Cursors synced: they must not point into what is gone.
+//! 2. `STATE` says durably which segment is the first now.
+//! 3. Each file renamed to `.trash`, then unlinked with its index.
+//! 4. The folder synced.
+//!
+//! Opening deletes what a crash in between has left: any `.trash`, and any segment below the first.
+//! Records count as needed until every consumer has acknowledged them or they were dropped; with
+//! no consumer at all, only what was dropped goes.
+
+use std::sync::atomic::Ordering;
+
+use super::floor::Place;
+use super::notices::{Notice, Notices};
+use super::{Log, Retention};
+use crate::error::Result;
+use crate::event::GapReason;
+use crate::format::{SEGMENTS, SegmentFile, segment_file};
+use crate::position::{SegmentNumber, Sequence};
+use crate::storage::Access;
+
+impl Log {
+    /// Deletes every segment that nobody needs; returns how many.
+    pub(crate) fn reclaim(&self) -> Result<usize> {
+        let mut notices = Notices::default();
+        let reclaimed = self.reclaim_segments(&mut notices);
+        self.tell_all(notices);
+        reclaimed
+    }
+
+    fn reclaim_segments(&self, notices: &mut Notices) -> Result<usize> {
+        self.check()?;
+        // One at a time: the order above is for one caller.
+        let _turn = self.reclaiming.lock();
+        let (free, again_at) = self.free_segments()?;
+        self.reclaim_at.store(again_at.get(), Ordering::Release);
+        let Some(last) = free.last() else {
+            return Ok(0);
+        };
+        let Some(first) = self.table.following(*last) else {
+            return Ok(0);
+        };
+        self.sync_cursors()
+            .map_err(|error| self.poison_quietly(&error, notices))?;
+        let floor = self.durable_floor();
+        let committed = self.state.lock().commit_first(first, floor);
+        committed.map_err(|error| self.poison_quietly(&error, notices))?;
+        for number in &free {
+            self.table.remove(*number);
+            let bytes = self.delete_segment(*number)?;
+            notices.push(Notice::Reclaimed {
+                segment: *number,
+                bytes,
+            });
+        }
+        let synced = self.directory.sync(SEGMENTS);
+        synced.map_err(|error| self.poison_quietly(&error, notices))?;
+        Ok(free.len())
+    }
+
+    /// The segments that may go, oldest first, and the floor at which to look again.
+    fn free_segments(&self) -> Result<(Vec<SegmentNumber>, Sequence)> {
+        let never = Sequence::new(u64::MAX);
+        let Some(needed) = self.floor.reclaimable_to() else {
+            return Ok((Vec::new(), never));
+        };
+        let needed = needed.min(self.durable());
+        let numbers = self.table.numbers();
+        let mut free = Vec::new();
+        let mut is_held = false;
+        for pair in numbers.windows(2) {
+            let &[number, following] = pair else { continue };
+            let Some(next) = self.table.known(following)? else {
+                break;
+            };
+            if next.base > needed {
+                return Ok((free, next.base));
+            }
+            is_held |= self.is_retained(next.log_bytes, next.started_at);
+            if !is_held {
+                free.push(number);
+            }
+        }
+        Ok((free, never))
+    }
+
+    /// The floor rose: rings for the commit thread when that may have freed a segment.
+    pub(super) fn floor_moved(&self) {
+        let floor = self.floor.sequence().get();
+        let at = self.reclaim_at.load(Ordering::Acquire);
+        // Whoever wins rings; reclaiming says when to look again.
+        if floor >= at
+            && self
+                .reclaim_at
+                .compare_exchange(at, u64::MAX, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+        {
+            self.bell.reclaim_soon();
+        }
+    }
+
+    /// Whether acknowledged records that end after `log_bytes`, at about `ended_at`, are kept.
+    fn is_retained(&self, log_bytes: u64, ended_at: u64) -> bool {
+        match self.settings.retention {
+            Retention::UntilAcked => false,
+            Retention::KeepForever => true,
+            Retention::KeepBytes(bytes) => self.log_bytes().saturating_sub(log_bytes) < bytes,
+            Retention::KeepAge(age) => {
+                let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+                self.host.now().saturating_sub(ended_at) < age
+            }
+        }
+    }
+
+    fn delete_segment(&self, number: SegmentNumber) -> Result<u64> {
+        let log = segment_file(number, SegmentFile::Log);
+        let trash = segment_file(number, SegmentFile::Trash);
+        let bytes = self
+            .directory
+            .open(&log, Access::Read)
+            .and_then(|file| file.length());
+        self.directory.rename(&log, &trash)?;
+        self.directory.remove(&trash)?;
+        self.directory
+            .remove(&segment_file(number, SegmentFile::Index))?;
+        Ok(bytes.unwrap_or(0))
+    }
+
+    /// What of the drop floor the records below the watermark alone enforce: a record may be
+    /// dropped, durably, only once those that pushed it out are durable themselves.
+    pub(super) fn durable_floor(&self) -> Sequence {
+        let appends = self.appends.lock();
+        if appends.next == self.durable() {
+            return self.floor.dropped_to().sequence;
+        }
+        Sequence::new(self.committed_floor.load(Ordering::Acquire))
+    }
+
+    /// On a full disk: drops all records of the oldest segment and deletes it; false when there
+    /// is only the one that grows.
+    pub(super) fn drop_oldest_segment(&self) -> Result<bool> {
+        let Some(first) = self.table.first() else {
+            return Ok(false);
+        };
+        let Some(second) = self.table.following(first) else {
+            return Ok(false);
+        };
+        let Some(next) = self.table.known(second)? else {
+            return Ok(false);
+        };
+        if next.base > self.durable() {
+            return Ok(false);
+        }
+        let mut notices = Notices::default();
+        let to = Place::new(next.base, Some(next.log_bytes));
+        self.drop_to(to, GapReason::Dropped, &mut notices);
+        self.tell_all(notices);
+        Ok(self.reclaim()? > 0)
+    }
+}

@@ -1,0 +1,103 @@
+//! The choices that shape a log, as data.
+
+use std::time::Duration;
+
+use crate::format::Integrity;
+use crate::recovery::CorruptionPolicy;
+
+/// When a record becomes durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncPolicy {
+    /// `enqueue` returns when its record is durable. Callers that enqueue at the same time share
+    /// one sync.
+    #[default]
+    Always,
+    /// `enqueue` returns when its record is written, which survives the process but not power
+    /// loss; a sync in the background follows within the interval.
+    Interval(Duration),
+    /// `enqueue` returns when its record is written; `sync` makes it durable.
+    Manual,
+}
+
+/// What `enqueue` does at capacity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Fail with [`ErrorKind::Full`](crate::ErrorKind::Full).
+    #[default]
+    Reject,
+    /// Wait for room, at most so long; then fail as `Reject` does.
+    Block(Duration),
+    /// Accept, and give up the oldest records: as many as exceed the capacity, counted.
+    DropOldest,
+}
+
+/// How a segment's blocks are reserved when it is created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Preallocate {
+    /// Not at all: the file grows as it is written, and every sync has to update its length.
+    None,
+    /// `segment_bytes` are reserved, so that a sync writes data only and a full disk shows when a
+    /// segment is begun. Not done on file systems that copy on write.
+    #[default]
+    Allocate,
+}
+
+/// What is kept apart on the medium between two commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitPadding {
+    /// Nothing: the device is trusted not to damage bytes that a write does not change
+    /// ("powersafe overwrite").
+    #[default]
+    None,
+    /// Each commit begins at a new 512-byte sector.
+    Sector,
+    /// Each commit begins at a new 4 KiB page.
+    Page,
+}
+
+impl CommitPadding {
+    pub(crate) fn unit(self) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::Sector => Some(512),
+            Self::Page => Some(4096),
+        }
+    }
+}
+
+/// How much longer acknowledged records are kept than they are needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retention {
+    /// A segment is deleted once every consumer has acknowledged all of it.
+    #[default]
+    UntilAcked,
+    /// The newest segments with at least so many bytes of records stay.
+    KeepBytes(u64),
+    /// Records stay at least so long.
+    KeepAge(Duration),
+    /// Everything stays.
+    KeepForever,
+}
+
+/// Everything that shapes a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) sync_policy: SyncPolicy,
+    pub(crate) segment_bytes: u64,
+    pub(crate) max_records: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_record_bytes: u32,
+    pub(crate) overflow: Overflow,
+    pub(crate) integrity: Integrity,
+    pub(crate) corruption_policy: CorruptionPolicy,
+    pub(crate) preallocate: Preallocate,
+    pub(crate) commit_padding: CommitPadding,
+    pub(crate) retention: Retention,
+    pub(crate) may_create: bool,
+}

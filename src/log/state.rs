@@ -1,0 +1,98 @@
+//! `STATE` while the log is open: written after each sync, synced when the log is idle.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{End, StateSlot};
+use crate::position::{SegmentNumber, Sequence};
+use crate::slots::SlotFile;
+
+/// The open `STATE` file.
+#[derive(Debug)]
+pub(super) struct State {
+    slots: SlotFile<StateSlot>,
+    opener: u64,
+}
+
+impl State {
+    /// Takes over the file for the opener `opener`; nothing is written yet.
+    pub(super) fn new(slots: SlotFile<StateSlot>, opener: u64) -> Self {
+        Self { slots, opener }
+    }
+
+    pub(super) fn newest(&self) -> &StateSlot {
+        self.slots.newest()
+    }
+
+    fn changed(&self, change: impl FnOnce(&mut StateSlot)) -> StateSlot {
+        let mut slot = StateSlot {
+            opener: self.opener,
+            ..*self.newest()
+        };
+        change(&mut slot);
+        slot
+    }
+
+    /// Says, durably, that the end of the log is no longer known: the first append follows.
+    pub(super) fn clear_clean(&mut self) -> Result<()> {
+        if !self.newest().clean {
+            return Ok(());
+        }
+        let slot = self.changed(|slot| slot.clean = false);
+        self.slots.commit(slot)
+    }
+
+    /// Writes how far the log is durable, and the floor that goes with it. Not durable itself.
+    pub(super) fn write_watermark(&mut self, watermark: Sequence, floor: Sequence) -> Result<()> {
+        let newest = self.newest();
+        if newest.watermark >= watermark && newest.floor >= floor {
+            return Ok(());
+        }
+        let slot = self.changed(|slot| {
+            slot.watermark = slot.watermark.max(watermark);
+            slot.floor = slot.floor.max(floor);
+        });
+        self.slots.write(slot)
+    }
+
+    /// Makes what was written last durable.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        self.slots.sync()
+    }
+
+    /// Says, durably, which segment is the first: those before it are about to go.
+    pub(super) fn commit_first(&mut self, first: SegmentNumber, floor: Sequence) -> Result<()> {
+        let slot = self.changed(|slot| {
+            slot.first_segment = first;
+            slot.floor = slot.floor.max(floor);
+        });
+        self.slots.commit(slot)
+    }
+
+    /// Says, durably, that the log ends exactly at `end`, all of it durable.
+    pub(super) fn commit_clean(
+        &mut self,
+        end: End,
+        continues: bool,
+        floor: Sequence,
+    ) -> Result<()> {
+        let slot = self.changed(|slot| {
+            slot.clean = true;
+            slot.continues = continues;
+            slot.damaged = false;
+            slot.end = end;
+            slot.watermark = end.next;
+            slot.floor = slot.floor.max(floor).min(end.next);
+        });
+        self.slots.commit(slot)
+    }
+
+    /// Fails when the file holds what somebody else wrote.
+    pub(super) fn check_opener(&self) -> Result<()> {
+        let found = self.slots.read_back()?;
+        if found.is_none_or(|slot| slot.generation == self.newest().generation) {
+            return Ok(());
+        }
+        let what = "another process writes this queue though we hold its lock; \
+                    the lock file was replaced, or the file system does not lock";
+        Err(Error::at(ErrorKind::Poisoned, what, self.slots.path()))
+    }
+}

@@ -1,0 +1,324 @@
+//! Reads what is there. Changes nothing, decides nothing.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+
+use crate::error::{ErrorKind, Result};
+use crate::format::{
+    BLOCK_BYTES, CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE,
+    SEGMENTS, STATE, SegmentFile, SegmentHeader, Slot, Start, StateSlot, consumer_of, cursor_file,
+    segment_file,
+};
+use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
+use crate::segment::{NewSegment, Segment, SegmentScan, read_header, scan, scan_unstarted};
+use crate::slots::read_slots;
+use crate::storage::{Access, Directory, read_range, read_whole};
+
+/// Bytes after a clean end that must be zero, or past the end of the file.
+const GUARD_BYTES: usize = 64;
+
+/// Everything that opening has to know.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// `None` when there is no identity file.
+    pub(crate) identity: Option<std::result::Result<Identity, Defect>>,
+    /// The newest valid slot of `STATE`.
+    pub(crate) state: Option<StateSlot>,
+    /// All segment files, in order.
+    pub(crate) numbers: Vec<SegmentNumber>,
+    /// The largest segment number ever seen in any name.
+    pub(crate) highest: SegmentNumber,
+    /// Reclaimed segments whose files are still on their way out.
+    pub(crate) trash: Vec<SegmentNumber>,
+    pub(crate) cursors: Vec<CursorFact>,
+    /// The largest epoch seen anywhere.
+    pub(crate) epoch: Epoch,
+    /// W*: the largest watermark that any statement carries.
+    pub(crate) watermark: Sequence,
+    /// Whether nothing follows the stated end. Only looked at after a clean end.
+    pub(crate) quiet: bool,
+    /// The segments that may be unsettled, in order. Only looked at after an unclean end.
+    pub(crate) segments: Vec<SegmentFact>,
+    /// Bytes of segments looked at.
+    pub(crate) scanned_bytes: u64,
+}
+
+/// One consumer's cursor file.
+#[derive(Debug)]
+pub(crate) struct CursorFact {
+    pub(crate) consumer: String,
+    pub(crate) slot: std::result::Result<CursorSlot, Defect>,
+}
+
+/// One segment file that may be unsettled.
+#[derive(Debug)]
+pub(crate) struct SegmentFact {
+    pub(crate) number: SegmentNumber,
+    /// What its start frame says, or why it has none.
+    pub(crate) started: std::result::Result<StartFact, Defect>,
+    pub(crate) scan: SegmentScan,
+}
+
+/// What a start frame says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StartFact {
+    pub(crate) epoch: Epoch,
+    pub(crate) base: Sequence,
+    pub(crate) data_start: Offset,
+    pub(crate) start: Start,
+}
+
+impl Survey {
+    /// Whether the last owner closed the queue, and nothing speaks against it.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.quiet && self.state.is_some_and(|state| state.clean)
+    }
+}
+
+/// Reads the queue in `directory`.
+pub(crate) fn survey(directory: &dyn Directory) -> Result<Survey> {
+    let identity = read_identity(directory)?;
+    let mut survey = Survey {
+        identity,
+        state: None,
+        numbers: Vec::new(),
+        highest: SegmentNumber::NONE,
+        trash: Vec::new(),
+        cursors: Vec::new(),
+        epoch: Epoch::default(),
+        watermark: Sequence::ZERO,
+        quiet: false,
+        segments: Vec::new(),
+        scanned_bytes: 0,
+    };
+    list_segments(directory, &mut survey)?;
+    let Some(Ok(identity)) = survey.identity else {
+        return Ok(survey);
+    };
+    read_state(directory, &identity, &mut survey)?;
+    read_cursors(directory, &identity, &mut survey)?;
+    if let Some(state) = survey.state.filter(|state| state.clean) {
+        survey.quiet = quiet_after(directory, &state)?;
+    }
+    if !survey.is_clean() {
+        scan_unsettled(directory, &identity, &mut survey)?;
+    }
+    Ok(survey)
+}
+
+fn read_identity(
+    directory: &dyn Directory,
+) -> Result<Option<std::result::Result<Identity, Defect>>> {
+    let file = match directory.open(IDENTITY, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let identity = Identity::decode(&read_whole(&*file, 4096)?);
+    if let Err(defect @ Defect::Version { .. }) = identity {
+        return Err(defect.into_error(ErrorKind::Corrupt, "the queue's identity", file.path()));
+    }
+    Ok(Some(identity))
+}
+
+fn list_segments(directory: &dyn Directory, survey: &mut Survey) -> Result<()> {
+    for name in list_if_there(directory, SEGMENTS)? {
+        let Some((number, file)) = SegmentFile::parse(&name) else {
+            continue;
+        };
+        survey.highest = survey.highest.max(number);
+        match file {
+            SegmentFile::Log => survey.numbers.push(number),
+            SegmentFile::Trash => survey.trash.push(number),
+            SegmentFile::Index => {}
+        }
+    }
+    for name in list_if_there(directory, QUARANTINE)? {
+        let number = SegmentFile::parse(&name).map(|(number, _)| number);
+        survey.highest = survey.highest.max(number.unwrap_or_default());
+    }
+    survey.numbers.sort_unstable();
+    survey.trash.sort_unstable();
+    Ok(())
+}
+
+fn list_if_there(directory: &dyn Directory, folder: &str) -> Result<Vec<String>> {
+    match directory.list(folder) {
+        Err(error) if error.is_missing() => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+fn read_state(directory: &dyn Directory, own: &Identity, survey: &mut Survey) -> Result<()> {
+    let Some(pair) = read_slots::<StateSlot>(directory, STATE)? else {
+        return Ok(());
+    };
+    refuse_future(directory, STATE, &pair)?;
+    let own = |slot: &&StateSlot| slot.queue == own.queue;
+    for slot in pair.valid().filter(own) {
+        survey.watermark = survey.watermark.max(slot.watermark);
+        survey.epoch = survey.epoch.max(slot.epoch);
+        survey.highest = survey
+            .highest
+            .max(slot.end.position.segment)
+            .max(slot.first_segment);
+    }
+    survey.state = pair
+        .newest()
+        .map(|(_, slot)| *slot)
+        .filter(|slot| own(&slot));
+    Ok(())
+}
+
+fn read_cursors(directory: &dyn Directory, own: &Identity, survey: &mut Survey) -> Result<()> {
+    let mut names = list_if_there(directory, CURSORS)?;
+    names.sort_unstable();
+    for name in names {
+        let Some(consumer) = consumer_of(&name) else {
+            continue;
+        };
+        let path = cursor_file(consumer);
+        // A directory in the place of a cursor is its consumer's trouble, not the queue's.
+        let Ok(Some(pair)) = read_slots::<CursorSlot>(directory, &path) else {
+            continue;
+        };
+        refuse_future(directory, &path, &pair)?;
+        for slot in pair.valid().filter(|slot| slot.queue == own.queue) {
+            survey.watermark = survey.watermark.max(slot.watermark);
+            survey.epoch = survey.epoch.max(slot.epoch);
+        }
+        let slot = pair.newest().map(|(_, slot)| *slot);
+        let slot = slot.ok_or(pair.defect().unwrap_or(Defect::Zeros));
+        survey.cursors.push(CursorFact {
+            consumer: consumer.to_owned(),
+            slot,
+        });
+    }
+    Ok(())
+}
+
+/// A file of a later release is not damaged, and nothing may be decided without it.
+fn refuse_future<S: Slot>(directory: &dyn Directory, name: &str, pair: &Pair<S>) -> Result<()> {
+    let Some(defect) = pair.future_version() else {
+        return Ok(());
+    };
+    let path = directory.path().join(name);
+    Err(defect.into_error(ErrorKind::Corrupt, "a file of the queue", &path))
+}
+
+/// Whether nothing but zeros follows the end that a clean close stated.
+fn quiet_after(directory: &dyn Directory, state: &StateSlot) -> Result<bool> {
+    let end = state.end.position;
+    let nothing_there = !state.continues || !end.segment.is_some();
+    if nothing_there {
+        // Nothing will be appended at this place, so what follows it does not matter.
+        return Ok(true);
+    }
+    let name = segment_file(end.segment, SegmentFile::Log);
+    let file = match directory.open(&name, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.is_missing() => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if file.length()? < end.offset.get() {
+        return Ok(false);
+    }
+    let guard = read_range(&*file, end.offset.get(), GUARD_BYTES)?;
+    Ok(guard.iter().all(|byte| *byte == 0))
+}
+
+/// Scans from the newest segment back to the one that holds the largest watermark known from
+/// `STATE`, cursors and start frames; whatever is before that is settled.
+fn scan_unsettled(directory: &dyn Directory, own: &Identity, survey: &mut Survey) -> Result<()> {
+    let first = survey
+        .state
+        .map_or(SegmentNumber::NONE, |state| state.first_segment);
+    let candidates: Vec<_> = survey
+        .numbers
+        .iter()
+        .copied()
+        .filter(|number| *number >= first)
+        .rev()
+        .collect();
+    for number in candidates {
+        let fact = look_at(directory, own, number)?;
+        survey.scanned_bytes = survey.scanned_bytes.saturating_add(fact.scan.bytes);
+        survey.watermark = survey.watermark.max(fact.scan.watermark);
+        if let Ok(started) = fact.started {
+            survey.epoch = survey.epoch.max(started.epoch);
+        }
+        let base = fact.started.map(|started| started.base);
+        survey.segments.push(fact);
+        if base.is_ok_and(|base| base <= survey.watermark) {
+            break;
+        }
+    }
+    survey.segments.reverse();
+    Ok(())
+}
+
+fn look_at(
+    directory: &dyn Directory,
+    own: &Identity,
+    number: SegmentNumber,
+) -> Result<SegmentFact> {
+    let name = segment_file(number, SegmentFile::Log);
+    let file = directory.open(&name, Access::Read)?;
+    let header: SegmentHeader = match read_header(&*file, own.queue, number)? {
+        Ok(header) => header,
+        Err(defect @ Defect::Version { .. }) => {
+            return Err(defect.into_error(ErrorKind::Corrupt, "a segment", file.path()));
+        }
+        Err(defect) => {
+            let used = last_used(&*file)?;
+            let scan = SegmentScan {
+                used,
+                ..SegmentScan::default()
+            };
+            return Ok(SegmentFact {
+                number,
+                started: Err(defect),
+                scan,
+            });
+        }
+    };
+    let created = NewSegment { file, header };
+    match Segment::started(std::sync::Arc::clone(&created.file), header)? {
+        Ok(segment) => Ok(SegmentFact {
+            number,
+            started: Ok(StartFact {
+                epoch: segment.header.epoch,
+                base: segment.base,
+                data_start: segment.data_start(),
+                start: segment.start,
+            }),
+            scan: scan(&segment)?,
+        }),
+        Err(defect) => {
+            let unknown = created.begin(Start::default(), Sequence::ZERO, Chain::default());
+            let scan = scan_unstarted(&unknown)?;
+            Ok(SegmentFact {
+                number,
+                started: Err(defect),
+                scan,
+            })
+        }
+    }
+}
+
+/// A file whose header is unreadable: all of it counts as used unless it is all zero.
+fn last_used(file: &dyn crate::storage::File) -> Result<Offset> {
+    let length = file.length()?;
+    let mut offset = 0;
+    while offset < length {
+        let bytes = read_range(file, offset, 1 << 20)?;
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Ok(Offset::new(length));
+        }
+        offset = offset.saturating_add(crate::format::wide(bytes.len()).max(BLOCK_BYTES));
+    }
+    Ok(Offset::ZERO)
+}

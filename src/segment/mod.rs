@@ -1,0 +1,15 @@
+//! One segment file: its header and start frame, its frames in order, its index.
+
+mod index;
+mod open;
+mod scan;
+mod stream;
+mod writer;
+
+pub(crate) use index::{IndexBuilder, read_index, write_index};
+pub(crate) use open::{Segment, read_header};
+pub(crate) use scan::{Ending, Run, SegmentScan, resync, scan, scan_unstarted};
+pub(crate) use stream::{FrameStream, Span};
+pub(crate) use writer::{
+    ControlPlace, NewSegment, create_segment, encode_footer, encode_padding, encode_start,
+};

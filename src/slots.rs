@@ -1,0 +1,167 @@
+//! One file of two slots: `STATE` and every cursor.
+//!
+//! Invariant: the slot that holds the last *synced* generation is never written. Lazy updates
+//! rewrite the other one; a sync makes that one the protected slot. So a power cut at any moment
+//! tears at most the slot that is not needed. Writing and syncing one file exclude each other
+//! (both take `&mut self`), because a page that changes while it is written back can tear.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::format::{Defect, Pair, Slot, narrow, temporary};
+use crate::storage::{Access, Directory, File, read_whole};
+
+/// A file of two slots, open for writing.
+#[derive(Debug)]
+pub(crate) struct SlotFile<S> {
+    file: Arc<dyn File>,
+    newest: S,
+    /// Which slot holds `newest`.
+    current: usize,
+    /// Whether `current` is known to be on the medium.
+    settled: Settled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    /// The current slot is durable and protected.
+    Durable,
+    /// The current slot is written; the other one is the protected one.
+    Written,
+    /// The file was opened: the current slot may be in the page cache only, or only look clean
+    /// there after a failed sync, so it is rewritten and synced before the other one is touched.
+    Unknown,
+}
+
+/// Both slots of the file `name`; `None` when there is no such file.
+pub(crate) fn read_slots<S: Slot>(
+    directory: &dyn Directory,
+    name: &str,
+) -> Result<Option<Pair<S>>> {
+    let file = match directory.open(name, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let bytes = read_whole(&*file, narrow(Pair::<S>::FILE_BYTES))?;
+    Ok(Some(Pair::decode(&bytes)))
+}
+
+impl<S: Slot + Clone> SlotFile<S> {
+    /// Makes the file `name` with `first` in it, in place of any other.
+    ///
+    /// # Durability
+    ///
+    /// The slot is durable on return; the file's name is once its folder is synced. A crash
+    /// before that leaves the old file, or none.
+    pub(crate) fn create(directory: &dyn Directory, name: &str, first: S) -> Result<Self> {
+        // 1. Write under another name.  2. Sync.  3. Rename.  4. (The caller syncs the folder.)
+        let unfinished = temporary(name);
+        directory.remove(&unfinished)?;
+        let file = directory.create(&unfinished)?;
+        // Both slots get their block now, so that later updates need no space.
+        file.write_at(&vec![0; narrow(Pair::<S>::FILE_BYTES)], 0)?;
+        file.write_at(&first.encode(), Pair::<S>::offset(0).get())?;
+        file.sync()?;
+        directory.rename(&unfinished, name)?;
+        Ok(Self {
+            file,
+            newest: first,
+            current: 0,
+            settled: Settled::Durable,
+        })
+    }
+
+    /// Opens the file `name`; the inner error is why neither slot counts.
+    pub(crate) fn open(
+        directory: &dyn Directory,
+        name: &str,
+    ) -> Result<std::result::Result<Self, Defect>> {
+        let file = directory.open(name, Access::Write)?;
+        let bytes = read_whole(&*file, narrow(Pair::<S>::FILE_BYTES))?;
+        let pair = Pair::<S>::decode(&bytes);
+        let Some((current, newest)) = pair.newest() else {
+            return Ok(Err(pair.defect().unwrap_or(Defect::Zeros)));
+        };
+        Ok(Ok(Self {
+            file,
+            newest: newest.clone(),
+            current,
+            settled: Settled::Unknown,
+        }))
+    }
+
+    /// What was written last.
+    pub(crate) fn newest(&self) -> &S {
+        &self.newest
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.file.path()
+    }
+
+    /// Writes `slot` as the newest.
+    ///
+    /// # Durability
+    ///
+    /// Survives the process on return, power loss after [`sync`](Self::sync). An error leaves the
+    /// last synced slot as it was.
+    pub(crate) fn write(&mut self, mut slot: S) -> Result<()> {
+        if self.settled == Settled::Unknown {
+            self.file
+                .write_at(&self.newest.encode(), Pair::<S>::offset(self.current).get())?;
+            self.file.sync()?;
+            self.settled = Settled::Durable;
+        }
+        let target = match self.settled {
+            Settled::Durable => 1 - self.current,
+            Settled::Written | Settled::Unknown => self.current,
+        };
+        slot.set_generation(self.newest.generation().saturating_add(1));
+        self.file
+            .write_at(&slot.encode(), Pair::<S>::offset(target).get())?;
+        self.newest = slot;
+        self.current = target;
+        self.settled = Settled::Written;
+        Ok(())
+    }
+
+    /// Makes the newest slot durable.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        match self.settled {
+            Settled::Durable => return Ok(()),
+            Settled::Unknown => {
+                self.file
+                    .write_at(&self.newest.encode(), Pair::<S>::offset(self.current).get())?;
+            }
+            Settled::Written => {}
+        }
+        self.file.sync()?;
+        self.settled = Settled::Durable;
+        Ok(())
+    }
+
+    /// Makes the newest slot durable if this process wrote it.
+    pub(crate) fn sync_if_written(&mut self) -> Result<()> {
+        if self.settled == Settled::Written {
+            self.sync()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes `slot` and makes it durable.
+    pub(crate) fn commit(&mut self, slot: S) -> Result<()> {
+        self.write(slot)?;
+        self.sync()
+    }
+
+    /// What the file holds now, read back: another's slot means that a second writer got in.
+    pub(crate) fn read_back(&self) -> Result<Option<S>> {
+        let bytes = read_whole(&*self.file, narrow(Pair::<S>::FILE_BYTES))?;
+        Ok(Pair::<S>::decode(&bytes)
+            .newest()
+            .map(|(_, slot)| slot.clone()))
+    }
+}
