@@ -27,52 +27,38 @@ use crate::position::{Offset, SegmentNumber, Sequence};
 ///     }
 /// }
 /// ```
+#[expect(
+    unused_variables,
+    reason = "the names in the default methods are documentation"
+)]
 pub trait Listener: Send + Sync {
     /// `records` with `bytes` of payload were accepted.
-    fn enqueued(&self, records: u64, bytes: u64) {
-        let _unused = (records, bytes);
-    }
+    fn enqueued(&self, records: u64, bytes: u64) {}
 
     /// Records were given up. `count` of them had not been delivered; it can be lower than the
     /// range where a record in flight is yet to be decided.
-    fn dropped(&self, gap: &Gap, count: u64) {
-        let _unused = (gap, count);
-    }
+    fn dropped(&self, gap: &Gap, count: u64) {}
 
     /// `consumer` acknowledged `records`.
-    fn delivered(&self, consumer: &str, records: u64) {
-        let _unused = (consumer, records);
-    }
+    fn delivered(&self, consumer: &str, records: u64) {}
 
     /// One sync of the log, which made `records` durable, took `duration`.
-    fn synced(&self, duration: Duration, records: u64) {
-        let _unused = (duration, records);
-    }
+    fn synced(&self, duration: Duration, records: u64) {}
 
     /// The log went on from the segment `sealed` to the segment `active`.
-    fn rotated(&self, sealed: SegmentNumber, active: SegmentNumber) {
-        let _unused = (sealed, active);
-    }
+    fn rotated(&self, sealed: SegmentNumber, active: SegmentNumber) {}
 
     /// A segment that nobody needs was deleted, and its file's `bytes` given back.
-    fn reclaimed(&self, segment: SegmentNumber, bytes: u64) {
-        let _unused = (segment, bytes);
-    }
+    fn reclaimed(&self, segment: SegmentNumber, bytes: u64) {}
 
     /// Opening removed what followed the end of the log after a crash.
-    fn torn_tail_removed(&self, torn: &TornTail) {
-        let _unused = torn;
-    }
+    fn torn_tail_removed(&self, torn: &TornTail) {}
 
     /// Durable bytes were found damaged.
-    fn corruption(&self, corruption: &Corruption) {
-        let _unused = corruption;
-    }
+    fn corruption(&self, corruption: &Corruption) {}
 
     /// A sync failed; the queue serves no one until it is opened again.
-    fn poisoned(&self, error: &Error) {
-        let _unused = error;
-    }
+    fn poisoned(&self, error: &Error) {}
 }
 
 impl fmt::Debug for dyn Listener {

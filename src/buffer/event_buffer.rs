@@ -1,4 +1,4 @@
-//! A bounded, durable buffer of events: what a table in SQLite is often used for.
+//! A bounded, durable buffer of events: what a table in `SQLite` is often used for.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;

@@ -70,6 +70,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The records in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Record<'a>> + use<'a> {
         let reader = self.reader;
         self.spans.iter().map(move |span| Record::new(reader, span))

@@ -80,13 +80,12 @@ impl Registry {
         // Reclaim must not run between looking up where a new consumer starts and adding it.
         let _reclaim = log.hold_reclaim();
         let mut cursors = self.cursors.lock();
-        let cursor = match cursors.get(name) {
-            Some(cursor) => Arc::clone(cursor),
-            None => {
-                let cursor = create(log, name)?;
-                cursors.insert(name.to_owned(), Arc::clone(&cursor));
-                cursor
-            }
+        let cursor = if let Some(cursor) = cursors.get(name) {
+            Arc::clone(cursor)
+        } else {
+            let cursor = create(log, name)?;
+            cursors.insert(name.to_owned(), Arc::clone(&cursor));
+            cursor
         };
         drop(cursors);
         if cursor.busy.swap(true, Ordering::AcqRel) {

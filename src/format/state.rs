@@ -45,8 +45,6 @@ pub(crate) struct StateSlot {
     pub(crate) watermark: Sequence,
     /// Everything below this was dropped, as the records below `watermark` alone enforce it.
     pub(crate) floor: Sequence,
-    /// Frame bytes of the log below `floor`.
-    pub(crate) floor_bytes: u64,
 }
 
 impl Slot for StateSlot {
@@ -70,8 +68,7 @@ impl Slot for StateSlot {
             .bytes(&self.end.chain.bytes())
             .u64(self.first_segment.get())
             .u64(self.watermark.get())
-            .u64(self.floor.get())
-            .u64(self.floor_bytes);
+            .u64(self.floor.get());
         body
     }
 
@@ -107,7 +104,6 @@ impl Slot for StateSlot {
             first_segment: SegmentNumber::new(fields.u64()?),
             watermark: Sequence::new(fields.u64()?),
             floor: Sequence::new(fields.u64()?),
-            floor_bytes: fields.u64()?,
         }))
     }
 

@@ -217,9 +217,10 @@ impl Log {
 
     /// Poisons the log while a lock is held: the listener hears of it later.
     pub(super) fn poison_quietly(&self, cause: &Error, notices: &mut Notices) -> Error {
-        let error = match cause.kind() {
-            ErrorKind::Poisoned => cause.clone(),
-            _ => cause.poison(),
+        let error = if cause.kind() == ErrorKind::Poisoned {
+            cause.clone()
+        } else {
+            cause.poison()
         };
         if self.watermark.check().is_ok() {
             notices.push(Notice::Poisoned(error.clone()));

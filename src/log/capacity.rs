@@ -12,7 +12,7 @@ use super::{Log, Overflow};
 use crate::error::{FullReason, Result};
 use crate::event::{Gap, GapReason};
 use crate::format::Control;
-use crate::position::Sequence;
+use crate::position::{Offset, Sequence};
 
 /// Why a record has to wait, or is refused.
 #[derive(Debug)]
@@ -223,13 +223,12 @@ impl Log {
                     oldest.here = Here::new(segment, start)?;
                 }
                 Ok(header) if header.sequence == oldest.next => return Ok(Some(header.time)),
-                Ok(_) => return Ok(None),
                 Err(_) if !reread => {
                     reread = true;
                     here.stream.discard();
-                    here.limit = crate::position::Offset::new(here.segment.file.length()?);
+                    here.limit = Offset::new(here.segment.file.length()?);
                 }
-                Err(_) => return Ok(None),
+                Ok(_) | Err(_) => return Ok(None),
             }
         }
     }

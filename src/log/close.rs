@@ -1,7 +1,10 @@
 //! Leaving the log so that the next open reads no frame.
 //!
-//! 1. Everything accepted is committed.  2. Cursors are synced.  3. The active segment's index is
-//! written; a segment without records is deleted.  4. `STATE` says durably where the log ends.
+//! 1. Everything accepted is committed.
+//! 2. Cursors are synced.
+//! 3. The active segment's index is written; a segment without records is deleted.
+//! 4. `STATE` says durably where the log ends.
+//!
 //! A poisoned log writes nothing.
 
 use std::sync::atomic::Ordering;

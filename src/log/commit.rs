@@ -119,7 +119,7 @@ impl Log {
         drop(appends);
         let synced = match self.sync_target(&target) {
             Ok(()) => {
-                self.settle(target, started, notices);
+                self.settle(&target, started, notices);
                 Ok(())
             }
             Err(error) => Err(self.poison_quietly(&error, notices)),
@@ -189,7 +189,7 @@ impl Log {
         }
         let before = appends.pending.len();
         let framing = active.segment.framing;
-        encode_padding(&framing, place, (active.offset, unit), &mut appends.pending);
+        encode_padding(framing, place, (active.offset, unit), &mut appends.pending);
         active.offset = active.offset.plus(wide(appends.pending.len() - before));
     }
 
@@ -243,7 +243,7 @@ impl Log {
     }
 
     /// After the syncs succeeded: the watermark, `STATE`, and what is settled now.
-    fn settle(&self, target: Target, started: Instant, notices: &mut Notices) {
+    fn settle(&self, target: &Target, started: Instant, notices: &mut Notices) {
         if target.files.is_empty() && !target.unnamed {
             return;
         }

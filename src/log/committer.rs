@@ -156,6 +156,7 @@ impl Bell {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing to do")]
 struct Due {
     stop: bool,
     commit: bool,

@@ -92,7 +92,6 @@ fn committed_state(
         Some(state) => state,
         None => state_from_segments(directory, survey, recovery.identity)?,
     };
-    let floor_stands = last.floor <= end.next;
     Ok(StateSlot {
         opener,
         queue: recovery.identity.queue,
@@ -103,11 +102,6 @@ fn committed_state(
         end,
         watermark: end.next,
         floor: last.floor.min(end.next),
-        floor_bytes: if floor_stands {
-            last.floor_bytes
-        } else {
-            end.log_bytes
-        },
         ..last
     })
 }
@@ -130,7 +124,6 @@ fn state_from_segments(
     for number in &survey.numbers {
         if let Ok(segment) = Segment::open(directory, identity.queue, *number)? {
             state.floor = segment.base;
-            state.floor_bytes = segment.start.log_bytes;
             break;
         }
     }

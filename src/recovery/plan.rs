@@ -27,6 +27,10 @@ pub enum CorruptionPolicy {
 
 /// The facts that the decision rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one column of the table"
+)]
 pub(crate) struct Facts {
     pub(crate) identity: IdentityFact,
     pub(crate) segments: bool,
@@ -215,22 +219,22 @@ const RULES: [Rule; 14] = [
 ];
 
 impl Rule {
-    fn matches(&self, facts: &Facts) -> bool {
-        fn agrees<T: PartialEq>(wanted: Option<T>, found: T) -> bool {
-            wanted.is_none_or(|wanted| wanted == found)
+    fn matches(&self, facts: Facts) -> bool {
+        fn agrees<T: PartialEq>(wanted: Option<T>, found: &T) -> bool {
+            wanted.is_none_or(|wanted| wanted == *found)
         }
         self.identity == facts.identity
-            && agrees(self.segments, facts.segments)
-            && agrees(self.state, facts.state)
-            && agrees(self.quiet, facts.quiet)
-            && agrees(self.damage, facts.damage)
-            && agrees(self.strict, facts.strict)
-            && agrees(self.may_create, facts.may_create)
+            && agrees(self.segments, &facts.segments)
+            && agrees(self.state, &facts.state)
+            && agrees(self.quiet, &facts.quiet)
+            && agrees(self.damage, &facts.damage)
+            && agrees(self.strict, &facts.strict)
+            && agrees(self.may_create, &facts.may_create)
     }
 }
 
 /// The verdict for `facts`, and the event that explains them.
-pub(crate) fn decide(facts: &Facts) -> (Verdict, &'static str) {
+pub(crate) fn decide(facts: Facts) -> (Verdict, &'static str) {
     let rule = RULES.iter().find(|rule| rule.matches(facts));
     rule.map_or(
         (Verdict::Refuse(Refusal::IdentityDamaged), "no rule"),
@@ -287,7 +291,7 @@ pub(crate) fn make_plan(survey: &Survey, policy: CorruptionPolicy, may_create: b
         strict: policy == CorruptionPolicy::RefuseOpen,
         may_create,
     };
-    let (verdict, event) = decide(&facts);
+    let (verdict, event) = decide(facts);
     let identity = survey.identity.and_then(Result::ok);
     match (verdict, identity, survey.state) {
         (Verdict::Create, _, _) => Plan::Create,
@@ -342,7 +346,7 @@ mod tests {
         for facts in all {
             let events: Vec<_> = RULES
                 .iter()
-                .filter(|rule| rule.matches(&facts))
+                .filter(|rule| rule.matches(facts))
                 .map(|rule| rule.event)
                 .collect();
             assert_eq!(events.len(), 1, "{facts:?} matches {events:?}");
@@ -354,7 +358,7 @@ mod tests {
         let all = all_facts();
         for rule in &RULES {
             assert!(
-                all.iter().any(|facts| rule.matches(facts)),
+                all.iter().any(|facts| rule.matches(*facts)),
                 "unused: {}",
                 rule.event
             );
@@ -364,7 +368,7 @@ mod tests {
     #[test]
     fn only_an_empty_place_is_ever_created_in() {
         for facts in all_facts() {
-            let (verdict, event) = decide(&facts);
+            let (verdict, event) = decide(facts);
             if verdict == Verdict::Create {
                 assert!(
                     !facts.segments && facts.identity == IdentityFact::Missing,
@@ -377,7 +381,7 @@ mod tests {
     #[test]
     fn a_clean_end_is_believed_only_when_nothing_follows_it() {
         for facts in all_facts() {
-            let (verdict, event) = decide(&facts);
+            let (verdict, event) = decide(facts);
             if verdict == Verdict::Continue {
                 assert!(facts.quiet && facts.state == StateFact::Clean, "{event}");
             }
@@ -387,7 +391,7 @@ mod tests {
     #[test]
     fn damage_refuses_an_open_only_where_the_policy_says_so() {
         for facts in all_facts() {
-            if decide(&facts).0 == Verdict::Refuse(Refusal::Damage) {
+            if decide(facts).0 == Verdict::Refuse(Refusal::Damage) {
                 assert!(facts.damage && facts.strict);
             }
         }

@@ -215,8 +215,8 @@ impl Walker<'_> {
         let reached = self.found.end.next;
         if let Some((at, which)) = self.here {
             let runs = &self.facts.get(at)?.scan.runs;
-            let later = runs.iter().enumerate().skip(which.saturating_add(1));
-            let found = later.filter(|(_, run)| run.from.next >= reached).next();
+            let mut later = runs.iter().enumerate().skip(which.saturating_add(1));
+            let found = later.find(|(_, run)| run.from.next >= reached);
             if let Some((run, place)) = found {
                 return Some(Resume {
                     at,

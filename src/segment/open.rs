@@ -92,7 +92,7 @@ impl Segment {
 
     /// Where the first frame after the start frame stands.
     pub(crate) fn data_start(&self) -> Offset {
-        data_start(&self.framing)
+        data_start(self.framing)
     }
 
     /// Frame bytes of the whole log up to `offset` in this segment.
@@ -109,7 +109,7 @@ impl Segment {
 }
 
 /// Where the first frame after the start frame stands in every segment so framed.
-pub(super) fn data_start(framing: &Framing) -> Offset {
+pub(super) fn data_start(framing: Framing) -> Offset {
     Offset::new(BLOCK_BYTES).plus(framing.frame_bytes(Start::BODY_BYTES))
 }
 

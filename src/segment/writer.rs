@@ -111,7 +111,7 @@ pub(crate) fn encode_footer(
     let footer = Footer {
         base: segment.base,
         count: place.next.since(segment.base),
-        bytes: offset.since(data_start(&segment.framing)),
+        bytes: offset.since(data_start(segment.framing)),
     };
     let header = place.header(Control::Footer);
     segment
@@ -121,7 +121,7 @@ pub(crate) fn encode_footer(
 
 /// Appends padding from `offset` to a multiple of `unit`, if it is not on one already.
 pub(crate) fn encode_padding(
-    framing: &Framing,
+    framing: Framing,
     place: ControlPlace,
     (offset, unit): (Offset, u64),
     out: &mut Vec<u8>,

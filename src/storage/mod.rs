@@ -5,6 +5,18 @@
 //! keeps apart what is written and what is synced, `fault` makes the Nth call fail. Nothing here
 //! knows a format.
 
+#![cfg_attr(
+    feature = "test-support",
+    expect(
+        clippy::missing_errors_doc,
+        reason = "the traits say once what all their methods do"
+    )
+)]
+#![cfg_attr(
+    not(feature = "test-support"),
+    expect(unreachable_pub, reason = "public with the feature test-support")
+)]
+
 mod disk;
 #[cfg(feature = "test-support")]
 pub mod fault;
@@ -137,14 +149,18 @@ pub trait Lock: Debug + Send + Sync {}
 
 /// The kind of error that `source` is when it comes from a call that needs space.
 fn kind_of(source: &io::Error) -> ErrorKind {
-    match source.kind() {
-        io::ErrorKind::NotFound => ErrorKind::NotFound,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            ErrorKind::Full {
-                reason: FullReason::Disk,
-            }
-        }
-        _ => ErrorKind::Io,
+    let is_full = [
+        io::ErrorKind::StorageFull,
+        io::ErrorKind::QuotaExceeded,
+        io::ErrorKind::FileTooLarge,
+    ];
+    if is_full.contains(&source.kind()) {
+        let reason = FullReason::Disk;
+        ErrorKind::Full { reason }
+    } else if source.kind() == io::ErrorKind::NotFound {
+        ErrorKind::NotFound
+    } else {
+        ErrorKind::Io
     }
 }
 
