@@ -1,4 +1,49 @@
-//! placeholder docs
+//! **forebay** is an embedded, durable, in-order queue on an append-only segment log.
+//!
+//! A program calls [`Queue::enqueue`] and goes on. Whatever happens next (the upstream is away, the
+//! process is killed, the power fails, the disk is full), the record is there when the program
+//! comes back, and a [`Consumer`] hands the records out in order, each until it is acknowledged.
+//!
+//! ```
+//! use forebay::Queue;
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("queue");
+//! let queue = Queue::open(&path)?;
+//! queue.enqueue(b"on the medium when this returns")?;
+//!
+//! let mut consumer = queue.consumer("shipper")?;
+//! let sent = consumer.drain(|record| ship(record.payload))?;
+//! assert_eq!(sent, 1);
+//! # fn ship(_: &[u8]) -> Result<(), std::io::Error> { Ok(()) }
+//! # Ok::<(), forebay::Error>(())
+//! ```
+//!
+//! # What survives what
+//!
+//! | call that returned | process killed | power lost |
+//! | --- | --- | --- |
+//! | `enqueue` under [`SyncPolicy::Always`] | there | there |
+//! | `enqueue` under [`SyncPolicy::Interval`] | there | there once a sync has followed |
+//! | `enqueue` under [`SyncPolicy::Manual`], `submit` | there | there after `sync`, or the ticket |
+//! | `ack_through` | kept | kept about 100 ms later; until then delivered again |
+//!
+//! Delivery is at least once, in order, of durable records only. Records are checked on every
+//! read; what is damaged is reported with its place and never skipped silently.
+//!
+//! # Where to look
+//!
+//! * [`Queue`], [`QueueOptions`]: open, enqueue, sync, close.
+//! * [`Consumer`]: read, acknowledge, drain.
+//! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
+//! * [`Listener`]: hear what happens, for metrics and logs.
+//! * [`inspect`]: look at a queue without opening it.
+//!
+//! # Features
+//!
+//! * `json`: the codec `Json`, for types whose serde form leaves fields out.
+//! * `cli`: the command `forebay`.
+//! * `test-support`: in-memory and faulty storage for tests. Not covered by semver.
 
 mod buffer;
 mod consumer;
@@ -33,3 +78,8 @@ pub use queue::{
     SyncPolicy, Ticket,
 };
 pub use recovery::{CorruptionPolicy, RecoveryReport};
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

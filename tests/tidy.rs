@@ -21,7 +21,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("segment", &["error", "position", "format", "storage"]),
     (
         "recovery",
-        &["error", "position", "format", "storage", "slots", "segment"],
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment",
+        ],
     ),
     (
         "log",

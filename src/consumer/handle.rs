@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use super::record::{Batch, Record};
 use super::registry::{Lease, Registry};
-use crate::error::{Corruption, Error, ErrorKind, Result};
-use crate::event::{Gap, GapReason};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Gap;
 use crate::log::{Found, Log, LogReader, Place};
 use crate::position::{Position, Sequence};
-use crate::recovery::CorruptionPolicy;
 use crate::segment::Span;
 use crate::sync::deadline_after;
 
@@ -40,14 +39,14 @@ use crate::sync::deadline_after;
 /// ```
 #[derive(Debug)]
 pub struct Consumer {
-    log: Arc<Log>,
-    lease: Lease,
-    reader: LogReader,
+    pub(super) log: Arc<Log>,
+    pub(super) lease: Lease,
+    pub(super) reader: LogReader,
     /// The records of the last `peek_batch`.
-    spans: Vec<Span>,
-    gaps: Vec<Gap>,
+    pub(super) spans: Vec<Span>,
+    pub(super) gaps: Vec<Gap>,
     /// Damage that the listener has heard of.
-    reported: Option<Range<Sequence>>,
+    pub(super) reported: Option<Range<Sequence>>,
     taken_back: Option<Range<Sequence>>,
     /// Keeps the queue open as long as the handle lives.
     _queue: Arc<dyn Debug + Send + Sync>,
@@ -317,45 +316,6 @@ impl Consumer {
         std::mem::take(&mut self.gaps)
     }
 
-    /// The next record that is neither dropped, expired nor damaged.
-    fn front(&mut self) -> Result<Option<Span>> {
-        loop {
-            let limit = self.readable()?;
-            match self.reader.peek(limit)? {
-                Found::Record(span) if self.log.is_expired(span.header.time) => {
-                    let sequence = span.header.sequence;
-                    self.log.expire(Place::new(sequence.plus(1), None));
-                    self.reader.pass(&span);
-                    self.note_gap(Gap::new(sequence..sequence.plus(1), GapReason::Expired));
-                }
-                Found::Record(span) => return Ok(Some(span)),
-                Found::End => return Ok(None),
-                Found::Damage(corruption) => self.meet_damage(corruption)?,
-            }
-        }
-    }
-
-    /// Where reading has to stop, after passing over what is gone.
-    fn readable(&mut self) -> Result<Sequence> {
-        self.log.check()?;
-        let next = self.reader.next();
-        let (first, reason) = self.log.first_with_reason()?;
-        if next < first {
-            self.note_gap(Gap::new(next..first, reason));
-            self.reader.seek(first);
-            self.spans.clear();
-            // Told is told: it does not come back with an older cursor.
-            self.lease.write(&self.log, Place::new(first, None), None)?;
-            self.log.cursor_moved();
-        }
-        let durable = self.log.durable();
-        if self.reader.next() < durable || self.log.next_written() <= durable {
-            return Ok(durable);
-        }
-        self.log.commit()?;
-        Ok(self.log.durable())
-    }
-
     fn acknowledge(&mut self, next: Sequence, last: Option<Span>) -> Result<()> {
         let place = match last {
             Some(span) => self.reader.place_after(&span),
@@ -374,41 +334,5 @@ impl Consumer {
         self.log
             .tell(|listener| listener.delivered(&self.lease.name, delivered));
         Ok(())
-    }
-
-    /// Keeps a gap to be told, joined to the one before where they touch.
-    fn note_gap(&mut self, gap: Gap) {
-        match self.gaps.last_mut() {
-            Some(last) if last.reason == gap.reason && last.range.end == gap.range.start => {
-                last.range.end = gap.range.end;
-            }
-            Some(_) | None => self.gaps.push(gap),
-        }
-    }
-
-    fn meet_damage(&mut self, corruption: Corruption) -> Result<()> {
-        if self.reported.as_ref() != Some(&corruption.range) {
-            self.reported = Some(corruption.range.clone());
-            self.log.tell(|listener| listener.corruption(&corruption));
-        }
-        if self.log.settings().corruption_policy != CorruptionPolicy::Quarantine {
-            return Err(Error::corrupt(corruption));
-        }
-        self.skip_damage(&corruption).map(drop)
-    }
-
-    fn skip_damage(&mut self, corruption: &Corruption) -> Result<Gap> {
-        let name = corruption.file.file_name().and_then(|name| name.to_str());
-        self.log
-            .copy_damage_aside(corruption, name.unwrap_or_default());
-        self.reader.skip(&corruption.range)?;
-        let next = Place::new(corruption.range.end, None);
-        self.lease.write(&self.log, next, None)?;
-        self.log.floor().move_consumer(&self.lease.name, next);
-        self.log.cursor_moved();
-        self.spans.clear();
-        let gap = Gap::new(corruption.range.clone(), GapReason::Damaged);
-        self.note_gap(gap.clone());
-        Ok(gap)
     }
 }

@@ -1,6 +1,7 @@
 //! Who has read what: named consumers, their cursor files, records handed out in order.
 
 mod cursor;
+mod front;
 mod handle;
 mod record;
 mod registry;

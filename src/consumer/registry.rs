@@ -9,9 +9,8 @@ use parking_lot::Mutex;
 use super::cursor::{Effective, effective, unreadable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{CURSORS, CursorSlot, Defect, consumer_id, cursor_file, valid_consumer_name};
-use crate::log::{Cursors, Log, Place};
+use crate::log::{CursorFact, Cursors, Log, Place};
 use crate::position::Position;
-use crate::recovery::CursorFact;
 use crate::slots::SlotFile;
 
 /// The cursor files of a queue.

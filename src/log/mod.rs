@@ -38,6 +38,7 @@ use watermark::Watermark;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{GapReason, Listener};
 use crate::format::{Chain, Framing, Identity, IndexEntry};
+use crate::recovery::CorruptionPolicy;
 use crate::position::{Epoch, SegmentNumber, Sequence};
 use crate::storage::{Directory, Lock};
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -52,6 +53,8 @@ pub(crate) use reader::{Found, LogReader};
 pub(crate) use settings::Settings;
 pub use settings::{CommitPadding, Overflow, Preallocate, Retention, SyncPolicy};
 pub(crate) use table::SegmentTable;
+
+pub(crate) use crate::recovery::CursorFact;
 
 /// What the log asks of the layer that keeps cursors.
 pub(crate) trait Cursors: std::fmt::Debug + Send + Sync {
@@ -104,6 +107,11 @@ impl Log {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Whether consumers pass damage by themselves.
+    pub(crate) fn passes_damage(&self) -> bool {
+        self.settings.corruption_policy == CorruptionPolicy::Quarantine
     }
 
     pub(crate) fn table(&self) -> &SegmentTable {

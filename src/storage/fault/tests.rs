@@ -1,3 +1,5 @@
+//! What a faulty storage does, claim by claim.
+
 use super::*;
 use crate::error::{ErrorKind, FullReason};
 
