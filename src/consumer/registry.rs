@@ -56,7 +56,10 @@ impl Registry {
                 Some(effective) => log.floor().set_consumer(&fact.consumer, effective.place),
                 None => log.floor().note_unreadable(),
             }
-            let slots = SlotFile::open(log.directory(), &path)?;
+            let slots = match fact.slot {
+                Ok(_) => SlotFile::open(log.directory(), &path)?,
+                Err(defect) => Err(defect),
+            };
             registry
                 .cursors
                 .lock()

@@ -139,6 +139,13 @@ impl Log {
             self.check_open()?;
             self.learn_floor_bytes()?;
             let mut appends = self.appends.lock();
+            if acceptance == Acceptance::Written {
+                while appends.writing {
+                    appends = self.turn.wait(appends);
+                }
+            }
+            // A commit in between may have failed, or the queue may have been closed.
+            self.check_open()?;
             if let Some(Lacking { target, reason }) =
                 self.lacking_room(&appends, wide(records.len()), bytes)
             {
@@ -159,13 +166,6 @@ impl Log {
                 }
                 continue;
             }
-            if acceptance == Acceptance::Written {
-                while appends.writing {
-                    appends = self.turn.wait(appends);
-                }
-            }
-            // A commit in between may have failed, or the queue may have been closed.
-            self.check_open()?;
             if let Some(appends) = self.with_segment(appends, bytes, notices)? {
                 return Ok(appends);
             }

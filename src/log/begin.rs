@@ -148,11 +148,23 @@ impl Log {
         let sealed = end.position.offset.plus(crate::format::wide(footer.len()));
         if !is_sealed(&segment, end)? {
             self.copy_aside(&*file, number, end.position.offset);
-            file.write_at(&footer, end.position.offset.get())?;
+            let written = file.write_at(&footer, end.position.offset.get());
+            written.map_err(|error| self.poison_unless_full(error, notices))?;
         }
-        file.set_length(sealed.get())?;
+        file.set_length(sealed.get())
+            .map_err(|error| self.poison_unless_full(error, notices))?;
         file.sync()
             .map_err(|error| self.poison_quietly(&error, notices))
+    }
+
+    /// A full device is met before anything is lost; any other failed write leaves the medium
+    /// unknown.
+    fn poison_unless_full(&self, error: Error, notices: &mut Notices) -> Error {
+        if error.is_disk_full() {
+            error
+        } else {
+            self.poison_quietly(&error, notices)
+        }
     }
 
     /// Copies what follows `offset` into quarantine: best effort, for a person to look at.
@@ -236,9 +248,9 @@ impl Log {
             Preallocate::Allocate if in_place => Some(self.settings.segment_bytes),
             Preallocate::Allocate | Preallocate::None => None,
         };
-        let created = create_segment(&*self.directory, header, reserve)?;
+        // Also a number whose creation failed is not used again: its file may still be there.
         appends.highest = number;
-        Ok(created)
+        create_segment(&*self.directory, header, reserve)
     }
 
     /// Makes `created` the active segment.

@@ -9,10 +9,12 @@
 
 use std::sync::atomic::Ordering;
 
+use super::appends::Appends;
 use super::{Log, watermark};
 use crate::error::Result;
 use crate::format::{SEGMENTS, SegmentFile, segment_file};
 use crate::segment::write_index;
+use crate::sync::MutexGuard;
 
 impl Log {
     /// Closes the log. Nothing is accepted from the moment this is called; the commit thread must
@@ -33,14 +35,28 @@ impl Log {
         closed
     }
 
+    /// The lock, once nobody is left who got in before closing began.
+    fn settled(&self) -> Result<MutexGuard<'_, Appends>> {
+        loop {
+            self.commit()?;
+            let mut appends = self.appends.lock();
+            while appends.writing || appends.committing {
+                appends = self.turn.wait(appends);
+            }
+            if appends.pending.is_empty() && appends.next == self.durable() {
+                return Ok(appends);
+            }
+            self.check()?;
+            // Somebody has a place for its records and is about to lead their commit.
+            drop(appends);
+            std::thread::yield_now();
+        }
+    }
+
     fn close_files(&self) -> Result<()> {
         self.check()?;
-        self.commit()?;
+        let mut appends = self.settled()?;
         self.sync_cursors()?;
-        let mut appends = self.appends.lock();
-        while appends.writing || appends.committing {
-            appends = self.turn.wait(appends);
-        }
         if appends.resume.is_some() {
             // Nothing was appended: the slot that opening committed still says all there is.
             return self.state.lock().sync();

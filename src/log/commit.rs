@@ -45,8 +45,8 @@ struct Target {
 }
 
 impl Log {
-    /// Makes everything before `target` durable; false when the deadline comes first. A commit
-    /// that this caller leads is finished whatever the deadline.
+    /// Makes everything before `target`, all of which is written, durable; false when the deadline
+    /// comes first. A commit that this caller leads is finished whatever the deadline.
     pub(crate) fn commit_through(
         &self,
         target: Sequence,
@@ -70,14 +70,13 @@ impl Log {
             }
             self.check()?;
             let mut appends = self.appends.lock();
-            if appends.next < target {
-                // Not even accepted yet: only others can bring it about.
-                drop(appends);
-                return self.watermark.wait(target, deadline);
-            }
             if !std::mem::replace(&mut appends.committing, true) {
                 drop(appends);
-                self.lead(notices)?;
+                match self.lead(notices) {
+                    // Others' records did not fit; what this caller waits for is written.
+                    Err(error) if error.is_disk_full() => {}
+                    led => led?,
+                }
                 continue;
             }
             while appends.committing && self.durable() < target {
@@ -89,11 +88,9 @@ impl Log {
         }
     }
 
-    /// Makes everything accepted so far durable.
-    pub(crate) fn commit(&self) -> Result<Sequence> {
-        let target = self.next();
-        self.commit_through(target, None)?;
-        Ok(target)
+    /// Makes everything written so far durable.
+    pub(crate) fn commit(&self) -> Result<()> {
+        self.commit_through(self.next_written(), None).map(drop)
     }
 
     /// Writes and syncs for everyone. The caller has set `committing`.

@@ -194,9 +194,15 @@ impl Committer {
     /// Stops the thread and waits until it has ended.
     pub(crate) fn stop(&mut self) {
         self.log.bell.stop();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // A fork has no such thread, and the thread cannot wait for itself (a listener may drop the
+        // last handle on it).
+        if self.log.is_forked() || thread.thread().id() == std::thread::current().id() {
+            return;
+        }
+        if thread.join().is_err() {
             // It panicked: nobody knows what it left undone.
             let gone = Error::new(crate::error::ErrorKind::Poisoned, "the commit thread died");
             self.log.poison(&gone);

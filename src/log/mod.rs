@@ -38,8 +38,8 @@ use watermark::Watermark;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{GapReason, Listener};
 use crate::format::{Chain, Framing, Identity, IndexEntry};
-use crate::recovery::CorruptionPolicy;
 use crate::position::{Epoch, SegmentNumber, Sequence};
+use crate::recovery::CorruptionPolicy;
 use crate::storage::{Directory, Lock};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -220,11 +220,16 @@ impl Log {
     /// Ok while the log serves this process.
     pub(crate) fn check(&self) -> Result<()> {
         self.watermark.check()?;
-        if self.host.process() == self.process {
+        if !self.is_forked() {
             return Ok(());
         }
         let what = "the queue was opened by the parent of this forked process";
         Err(Error::new(ErrorKind::Forked, what))
+    }
+
+    /// Whether this process is a fork of the one that opened the log.
+    fn is_forked(&self) -> bool {
+        self.host.process() != self.process
     }
 
     /// Ok while the log also accepts records.

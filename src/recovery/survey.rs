@@ -181,9 +181,18 @@ fn read_cursors(directory: &dyn Directory, own: &Identity, survey: &mut Survey) 
             continue;
         };
         let path = cursor_file(consumer);
-        // A directory in the place of a cursor is its consumer's trouble, not the queue's.
-        let Ok(Some(pair)) = read_slots::<CursorSlot>(directory, &path) else {
-            continue;
+        let pair = match read_slots::<CursorSlot>(directory, &path) {
+            Ok(Some(pair)) => pair,
+            Ok(None) => continue,
+            Err(_) => {
+                // Its consumer's trouble, not the queue's; but it must not be taken for a new one.
+                let slot = Err(Defect::Unreadable);
+                survey.cursors.push(CursorFact {
+                    consumer: consumer.to_owned(),
+                    slot,
+                });
+                continue;
+            }
         };
         refuse_future(directory, &path, &pair)?;
         for slot in pair.valid().filter(|slot| slot.queue == own.queue) {
