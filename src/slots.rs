@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{Defect, Pair, Slot, narrow, temporary};
 use crate::storage::{Access, Directory, File, read_whole};
 
@@ -20,6 +20,8 @@ pub(crate) struct SlotFile<S> {
     current: usize,
     /// Whether `current` is known to be on the medium.
     settled: Settled,
+    /// Why a sync failed. A later one that succeeds proves nothing, so there is none.
+    failure: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +71,7 @@ impl<S: Slot + Clone> SlotFile<S> {
             newest: first,
             current: 0,
             settled: Settled::Durable,
+            failure: None,
         })
     }
 
@@ -88,6 +91,7 @@ impl<S: Slot + Clone> SlotFile<S> {
             newest: newest.clone(),
             current,
             settled: Settled::Unknown,
+            failure: None,
         }))
     }
 
@@ -109,18 +113,28 @@ impl<S: Slot + Clone> SlotFile<S> {
     /// last synced slot as it was.
     pub(crate) fn write(&mut self, mut slot: S) -> Result<()> {
         if self.settled == Settled::Unknown {
-            self.file
-                .write_at(&self.newest.encode(), Pair::<S>::offset(self.current).get())?;
-            self.file.sync()?;
-            self.settled = Settled::Durable;
+            self.sync()?;
         }
+        self.check()?;
         let target = match self.settled {
             Settled::Durable => 1 - self.current,
             Settled::Written | Settled::Unknown => self.current,
         };
         slot.set_generation(self.newest.generation().saturating_add(1));
-        self.file
-            .write_at(&slot.encode(), Pair::<S>::offset(target).get())?;
+        let written = self
+            .file
+            .write_at(&slot.encode(), Pair::<S>::offset(target).get());
+        if written.is_err() && target == self.current {
+            // What was written last may be half overwritten: it is put back, if not now then
+            // before it counts.
+            self.settled = Settled::Unknown;
+            let newest = self.newest.encode();
+            let place = Pair::<S>::offset(target).get();
+            if self.file.write_at(&newest, place).is_ok() {
+                self.settled = Settled::Written;
+            }
+        }
+        written?;
         self.newest = slot;
         self.current = target;
         self.settled = Settled::Written;
@@ -129,6 +143,7 @@ impl<S: Slot + Clone> SlotFile<S> {
 
     /// Makes the newest slot durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
+        self.check()?;
         match self.settled {
             Settled::Durable => return Ok(()),
             Settled::Unknown => {
@@ -137,9 +152,16 @@ impl<S: Slot + Clone> SlotFile<S> {
             }
             Settled::Written => {}
         }
-        self.file.sync()?;
+        if let Err(error) = self.file.sync() {
+            self.failure = Some(error.clone());
+            return Err(error);
+        }
         self.settled = Settled::Durable;
         Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.failure.clone().map_or(Ok(()), Err)
     }
 
     /// Makes the newest slot durable if this process wrote it.

@@ -71,7 +71,7 @@ impl Log {
             return self.begin_segment(appends, false);
         };
         let cleared = self.state.lock().clear_clean();
-        cleared.map_err(|error| self.poison_quietly(&error, notices))?;
+        cleared.map_err(|error| self.poison_unless_full(error, notices))?;
         if resume.continues {
             let active = self.take_up(appends.last)?;
             appends.active = Some(active);
@@ -159,7 +159,7 @@ impl Log {
 
     /// A full device is met before anything is lost; any other failed write leaves the medium
     /// unknown.
-    fn poison_unless_full(&self, error: Error, notices: &mut Notices) -> Error {
+    pub(super) fn poison_unless_full(&self, error: Error, notices: &mut Notices) -> Error {
         if error.is_disk_full() {
             error
         } else {

@@ -97,6 +97,12 @@ impl Log {
     pub(super) fn lead(&self, notices: &mut Notices) -> Result<()> {
         let started = Instant::now();
         let mut taken = self.take();
+        if let Err(error) = self.check() {
+            // The commit before this one failed: a sync that succeeds now would prove nothing.
+            let mut appends = self.appends.lock();
+            appends.writing = false;
+            return self.end_commit(appends, &taken, Err(error));
+        }
         let written = match &taken.file {
             Some(file) => file.write_at(&taken.frames, taken.offset),
             None => Ok(()),
@@ -267,9 +273,10 @@ impl Log {
             .fetch_max(target.floor.get(), Ordering::AcqRel);
         // Another writer may hold the lock for a sync of its own; the idle sync catches up.
         if let Some(mut state) = self.state.try_lock()
+            && self.check().is_ok()
             && let Err(error) = state.write_watermark(target.next, target.floor)
         {
-            self.poison_quietly(&error, notices);
+            self.poison_unless_full(error, notices);
         }
         notices.push(Notice::Synced {
             duration: started.elapsed(),

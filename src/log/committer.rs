@@ -227,7 +227,7 @@ fn run(log: &Log) {
         if due.commit && log.check().is_ok() {
             log.commit().ok();
         }
-        for sealed in &due.indexes {
+        for sealed in due.indexes.iter().filter(|_| log.check().is_ok()) {
             // An index is a cache: when it cannot be written, it is built when it is needed.
             write_index(log.directory(), &sealed.segment, &sealed.index, sealed.end).ok();
         }
@@ -263,7 +263,7 @@ impl Log {
     fn settle_when_idle(&self) {
         let mut notices = Notices::default();
         if let Err(error) = self.settle_state().and_then(|()| self.sync_cursors()) {
-            self.poison_quietly(&error, &mut notices);
+            self.poison_unless_full(error, &mut notices);
         }
         self.tell_all(notices);
     }
@@ -271,6 +271,7 @@ impl Log {
     fn settle_state(&self) -> Result<()> {
         let floor = self.durable_floor();
         let mut state = self.state.lock();
+        self.check()?;
         if state.newest().clean {
             // Nothing was appended since opening: the slot says all there is to say.
             return Ok(());

@@ -14,7 +14,7 @@ use super::watermark::Watermark;
 use super::{Host, Log, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Listener;
-use crate::format::{Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file};
+use crate::format::{CURSORS, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file};
 use crate::position::{Epoch, QueueId, SegmentNumber};
 use crate::recovery::{
     CursorFact, Plan, RecoveryReport, Refusal, Survey, apply_recovery, create_queue, make_plan,
@@ -139,6 +139,9 @@ fn go_on(
     identity: Identity,
     state: StateSlot,
 ) -> Result<Begun> {
+    // The last owner may have been killed between a rename and the sync of its folder.
+    directory.sync("")?;
+    directory.sync(CURSORS)?;
     let slots = SlotFile::<StateSlot>::open(directory, STATE)?;
     let slots = slots.map_err(|defect| {
         defect.into_error(

@@ -30,9 +30,9 @@ impl Log {
     }
 
     fn reclaim_segments(&self, notices: &mut Notices) -> Result<usize> {
-        self.check()?;
         // One at a time: the order above is for one caller.
         let _turn = self.reclaiming.lock();
+        self.check()?;
         let (free, again_at) = self.free_segments()?;
         self.reclaim_at.store(again_at.get(), Ordering::Release);
         let Some(last) = free.last() else {
@@ -42,10 +42,10 @@ impl Log {
             return Ok(0);
         };
         self.sync_cursors()
-            .map_err(|error| self.poison_quietly(&error, notices))?;
+            .map_err(|error| self.poison_unless_full(error, notices))?;
         let floor = self.durable_floor();
         let committed = self.state.lock().commit_first(first, floor);
-        committed.map_err(|error| self.poison_quietly(&error, notices))?;
+        committed.map_err(|error| self.poison_unless_full(error, notices))?;
         for number in &free {
             self.table.remove(*number);
             let bytes = self.delete_segment(*number)?;
@@ -74,7 +74,8 @@ impl Log {
             let Some(next) = self.table.known(following)? else {
                 break;
             };
-            if next.base > needed {
+            // The log must not shrink to a segment of which nothing is durable.
+            if next.base > needed || next.base >= self.durable() {
                 return Ok((free, next.base));
             }
             is_held |= self.is_retained(next.log_bytes, next.started_at);

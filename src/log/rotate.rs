@@ -49,9 +49,10 @@ impl Log {
         let sealed = self.seal_active(&mut appends, notices);
         if let Err(error) = sealed {
             // A segment without records is not of the log; it is gone before the next attempt.
-            self.directory
-                .remove(&segment_file(created.header.number, SegmentFile::Log))
-                .ok();
+            if self.check().is_ok() {
+                let name = segment_file(created.header.number, SegmentFile::Log);
+                self.directory.remove(&name).ok();
+            }
             return Err(error);
         }
         self.install(&mut appends, &created, false);

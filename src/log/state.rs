@@ -88,7 +88,9 @@ impl State {
     /// Fails when the file holds what somebody else wrote.
     pub(super) fn check_opener(&self) -> Result<()> {
         let found = self.slots.read_back()?;
-        if found.is_none_or(|slot| slot.generation == self.newest().generation) {
+        // Before we write for the first time, the last owner's name is still there.
+        let known = [self.opener, self.newest().opener];
+        if found.is_none_or(|slot| known.contains(&slot.opener)) {
             return Ok(());
         }
         let what = "another process writes this queue though we hold its lock; \

@@ -56,7 +56,7 @@ pub(crate) fn apply_recovery(
 ) -> Result<SlotFile<StateSlot>> {
     // 1. Rewrite what W* does not vouch for: after a failed sync, or a background write-back
     //    error, pages look clean in the cache and are not on the medium.
-    // 2. Sync the names of the segments.
+    // 2. Sync the names of the segments and of the cursors.
     // 3. One STATE slot, synced: from here on the decision is read, not made again.
     for fact in &survey.segments {
         if recovery.walked.members.contains(&fact.number) {
@@ -66,8 +66,9 @@ pub(crate) fn apply_recovery(
     for folder in [SEGMENTS, CURSORS, QUARANTINE] {
         directory.create_folder(folder)?;
     }
-    directory.sync("")?;
-    directory.sync(SEGMENTS)?;
+    for folder in ["", SEGMENTS, CURSORS] {
+        directory.sync(folder)?;
+    }
     let slot = committed_state(directory, survey, recovery, (epoch, opener))?;
     if recovery.state.is_some()
         && let Ok(mut slots) = SlotFile::<StateSlot>::open(directory, STATE)?
