@@ -15,12 +15,16 @@ impl Consumer {
             match self.reader.peek(limit)? {
                 Found::Record(span) if self.log.is_expired(span.header.time) => {
                     let sequence = span.header.sequence;
-                    self.log.expire(Place::new(sequence.plus(1), None));
+                    let after = Place::new(sequence.plus(1), None);
+                    self.lease.write(&self.log, after, None)?;
+                    self.log.expire(after);
                     self.reader.pass(&span);
                     self.note_gap(Gap::new(sequence..sequence.plus(1), GapReason::Expired));
                 }
                 Found::Record(span) => return Ok(Some(span)),
                 Found::End => return Ok(None),
+                // Dropped and deleted while it was being read: a gap, told at the next turn.
+                Found::Damage(corruption) if self.log.first()? > corruption.range.start => {}
                 Found::Damage(corruption) => self.meet_damage(corruption)?,
             }
         }
@@ -37,6 +41,8 @@ impl Consumer {
             self.reader.seek(first);
             self.spans.clear();
             self.note_gap(Gap::new(next..first, reason));
+            let place = Place::new(first, None);
+            self.log.floor().move_consumer(&self.lease.name, place);
             self.log.cursor_moved();
         }
         let durable = self.log.durable();

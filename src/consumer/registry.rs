@@ -29,14 +29,12 @@ pub(super) struct CursorFile {
 }
 
 impl Cursors for Registry {
-    fn sync(&self) -> Result<()> {
-        let all: Vec<_> = self.cursors.lock().values().cloned().collect();
-        for cursor in all {
-            if let Ok(slots) = &mut *cursor.slots.lock() {
-                slots.sync_if_written()?;
-            }
-        }
-        Ok(())
+    fn sync_written(&self) -> Result<()> {
+        self.for_each(SlotFile::sync_if_written)
+    }
+
+    fn sync_all(&self) -> Result<()> {
+        self.for_each(SlotFile::sync)
     }
 }
 
@@ -68,7 +66,36 @@ impl Registry {
         Ok(Arc::new(registry))
     }
 
-    /// How many consumers are known.
+    /// The cursor of `name`, made if it is new: it exists, also after power loss, on return.
+    fn find_or_create(&self, log: &Log, name: &str) -> Result<Arc<CursorFile>> {
+        // Reclaim must not run between looking up where a new consumer starts and adding it. No
+        // lock is held when the log is poisoned, which tells the listener.
+        let reclaim = log.hold_reclaim();
+        let mut cursors = self.cursors.lock();
+        if let Some(cursor) = cursors.get(name) {
+            return Ok(Arc::clone(cursor));
+        }
+        let cursor = create(log, name)?;
+        let named = log.directory().sync(CURSORS);
+        if named.is_ok() {
+            cursors.insert(name.to_owned(), Arc::clone(&cursor));
+        }
+        drop((cursors, reclaim));
+        named.map_err(|error| log.poison(&error))?;
+        Ok(cursor)
+    }
+
+    fn for_each(&self, act: impl Fn(&mut SlotFile<CursorSlot>) -> Result<()>) -> Result<()> {
+        let all: Vec<_> = self.cursors.lock().values().cloned().collect();
+        for cursor in all {
+            if let Ok(slots) = &mut *cursor.slots.lock() {
+                act(slots)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of all consumers, in order.
     pub(crate) fn names(&self) -> Vec<String> {
         self.cursors.lock().keys().cloned().collect()
     }
@@ -79,17 +106,7 @@ impl Registry {
             let what = format!("the consumer's name {name:?} {why}");
             Error::new(ErrorKind::InvalidInput, what)
         })?;
-        // Reclaim must not run between looking up where a new consumer starts and adding it.
-        let _reclaim = log.hold_reclaim();
-        let mut cursors = self.cursors.lock();
-        let cursor = if let Some(cursor) = cursors.get(name) {
-            Arc::clone(cursor)
-        } else {
-            let cursor = create(log, name)?;
-            cursors.insert(name.to_owned(), Arc::clone(&cursor));
-            cursor
-        };
-        drop(cursors);
+        let cursor = self.find_or_create(log, name)?;
         if cursor.busy.swap(true, Ordering::AcqRel) {
             let what = format!("the consumer {name:?} already has a live handle");
             return Err(Error::new(ErrorKind::Busy, what));
@@ -106,25 +123,21 @@ impl Registry {
     }
 }
 
-/// Makes the cursor of a new consumer. It exists once this returns, also after power loss.
+/// Makes the cursor file of a new consumer, at the oldest record.
 fn create(log: &Log, name: &str) -> Result<Arc<CursorFile>> {
-    let next = log.first()?;
     let slot = CursorSlot {
         generation: 1,
         queue: log.identity().queue,
         consumer: consumer_id(name),
         epoch: log.epoch(),
-        next,
+        next: log.first()?,
         watermark: log.durable(),
         position: Position::default(),
         log_bytes: 0,
         filter: [0; 32],
     };
     let slots = SlotFile::create(log.directory(), &cursor_file(name), slot)?;
-    log.directory()
-        .sync(CURSORS)
-        .map_err(|error| log.poison(&error))?;
-    log.floor().set_consumer(name, Place::new(next, None));
+    log.floor().set_consumer(name, Place::new(slot.next, None));
     Ok(CursorFile::new(Ok(slots)))
 }
 
@@ -155,28 +168,25 @@ impl Lease {
 
     /// Writes the cursor: survives the process on return, power loss after the next idle sync.
     pub(super) fn write(&self, log: &Log, next: Place, position: Option<Position>) -> Result<()> {
-        let mut slots = self.cursor.slots.lock();
-        let slots = slots.as_mut().map_err(|defect| {
-            let path = log.directory().path().join(cursor_file(&self.name));
-            unreadable(&path, *defect)
-        })?;
+        let path = || log.directory().path().join(cursor_file(&self.name));
         let known = position.filter(|_| next.log_bytes.is_some());
-        let slot = CursorSlot {
-            epoch: log.epoch(),
-            next: next.sequence,
-            watermark: log.durable(),
-            position: known.unwrap_or_default(),
-            log_bytes: next.log_bytes.unwrap_or(0),
-            ..*slots.newest()
-        };
-        slots.write(slot).map_err(|error| {
-            // A full device cannot take an overwrite from us; anything else may be half done.
-            if error.is_disk_full() {
-                error
-            } else {
-                log.poison(&error)
+        let mut slots = self.cursor.slots.lock();
+        let written = match &mut *slots {
+            Ok(slots) => {
+                let slot = CursorSlot {
+                    epoch: log.epoch(),
+                    next: next.sequence,
+                    watermark: log.durable(),
+                    position: known.unwrap_or_default(),
+                    log_bytes: next.log_bytes.unwrap_or(0),
+                    ..*slots.newest()
+                };
+                slots.write(slot)
             }
-        })
+            Err(defect) => return Err(unreadable(&path(), *defect)),
+        };
+        drop(slots);
+        written.map_err(|error| log.poison_unless_full(error))
     }
 }
 

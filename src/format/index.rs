@@ -120,6 +120,12 @@ impl IndexHeader {
         self.entry(packed, low.checked_sub(1)?)
     }
 
+    /// All `packed` entries.
+    pub(crate) fn entries(&self, packed: &[u8]) -> Vec<IndexEntry> {
+        let count = packed.len().checked_div(Self::ENTRY_BYTES).unwrap_or(0);
+        (0..count).map_while(|at| self.entry(packed, at)).collect()
+    }
+
     fn entry(&self, packed: &[u8], at: usize) -> Option<IndexEntry> {
         let start = at.checked_mul(Self::ENTRY_BYTES)?;
         let mut fields = FieldReader::new(packed.get(start..)?);

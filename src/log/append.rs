@@ -215,6 +215,16 @@ impl Log {
         self.tell(|listener| notices.tell(listener));
     }
 
+    /// A full device is met before anything is lost; any other failed write leaves the medium
+    /// unknown.
+    pub(super) fn poison_on_loss(&self, error: Error, notices: &mut Notices) -> Error {
+        if error.is_disk_full() {
+            error
+        } else {
+            self.poison_quietly(&error, notices)
+        }
+    }
+
     /// Poisons the log while a lock is held: the listener hears of it later.
     pub(super) fn poison_quietly(&self, cause: &Error, notices: &mut Notices) -> Error {
         let error = if cause.kind() == ErrorKind::Poisoned {

@@ -268,6 +268,17 @@ impl Appends {
         }
     }
 
+    /// Frame bytes of the whole log that are in the file.
+    pub(super) fn written_bytes(&self) -> u64 {
+        match &self.active {
+            Some(active) if !self.pending.is_empty() && self.rewind.started => {
+                active.segment.log_bytes_at(self.rewind.offset)
+            }
+            Some(_) if !self.pending.is_empty() => self.last.log_bytes,
+            Some(_) | None => self.end().log_bytes,
+        }
+    }
+
     /// How things stand now, for going back to.
     pub(super) fn here(&self) -> Rewind {
         let active = self.active.as_ref();

@@ -16,15 +16,16 @@ use std::sync::Arc;
 
 use super::Log;
 use super::appends::{Active, Appends};
-use super::notices::Notices;
-use crate::error::{Corruption, Error, Result};
+use super::notices::{Notice, Notices};
+use crate::error::{Corruption, Result};
 use crate::format::{
     BLOCK_BYTES, Chain, Control, Defect, End, Integrity, QUARANTINE, SEGMENTS, SegmentFile,
     SegmentHeader, Start, narrow, segment_file,
 };
 use crate::position::{Offset, SegmentNumber};
 use crate::segment::{
-    ControlPlace, IndexBuilder, NewSegment, Segment, create_segment, encode_footer, read_header,
+    ControlPlace, IndexBuilder, NewSegment, Segment, create_segment, encode_footer, known_index,
+    read_header,
 };
 use crate::storage::{Access, File, Filesystem, read_range};
 use crate::sync::MutexGuard;
@@ -71,15 +72,23 @@ impl Log {
             return self.begin_segment(appends, false);
         };
         let cleared = self.state.lock().clear_clean();
-        cleared.map_err(|error| self.poison_unless_full(error, notices))?;
-        if resume.continues {
-            let active = self.take_up(appends.last)?;
-            appends.active = Some(active);
-            appends.resume = None;
-            return Ok(());
-        }
-        if !resume.damaged {
-            self.seal_at(appends.last, notices)?;
+        cleared.map_err(|error| self.poison_on_loss(error, notices))?;
+        // Where the segment at the end cannot be read, it stays as it is; the log goes on behind.
+        let taken = if resume.damaged {
+            Ok(None)
+        } else if resume.continues {
+            self.take_up(appends.last)?.map(Some)
+        } else {
+            self.seal_at(appends.last, notices)?.map(|()| None)
+        };
+        match taken {
+            Ok(None) => {}
+            Ok(Some(active)) => {
+                appends.active = Some(active);
+                appends.resume = None;
+                return Ok(());
+            }
+            Err(defect) => notices.push(self.unusable(appends.last, defect)),
         }
         self.set_aside(&resume.dropped, notices)?;
         self.begin_segment(appends, true)?;
@@ -88,7 +97,7 @@ impl Log {
     }
 
     /// Takes up the segment in which a clean close left the log.
-    fn take_up(&self, end: End) -> Result<Active> {
+    fn take_up(&self, end: End) -> Result<std::result::Result<Active, Defect>> {
         let number = end.position.segment;
         let name = segment_file(number, SegmentFile::Log);
         let file = self.directory.open(&name, Access::Write)?;
@@ -97,19 +106,18 @@ impl Log {
             Ok(header) => Segment::started(file, header)?,
             Err(defect) => Err(defect),
         };
-        let segment = segment.map_err(|defect| self.unusable(end, defect))?;
-        Ok(Active {
+        Ok(segment.map(|segment| Active {
             offset: end.position.offset,
             synced: end.position.offset,
             started: true,
             named: true,
-            index: IndexBuilder::new(segment.base),
+            index: known_index(&*self.directory, &segment),
             segment,
-        })
+        }))
     }
 
-    fn unusable(&self, end: End, defect: Defect) -> Error {
-        Error::corrupt(Corruption {
+    fn unusable(&self, end: End, defect: Defect) -> Notice {
+        Notice::Corruption(Corruption {
             file: self.table.path(end.position.segment),
             offset: Offset::ZERO,
             range: end.next..end.next,
@@ -119,16 +127,16 @@ impl Log {
     }
 
     /// Makes `end` the end of its segment, for good.
-    fn seal_at(&self, end: End, notices: &mut Notices) -> Result<()> {
+    fn seal_at(&self, end: End, notices: &mut Notices) -> Result<std::result::Result<(), Defect>> {
         let number = end.position.segment;
         let name = segment_file(number, SegmentFile::Log);
         if !number.is_some() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let file = match self.directory.open(&name, Access::Write) {
             Ok(file) => file,
             // Reclaimed: all its records were delivered.
-            Err(error) if error.is_missing() => return Ok(()),
+            Err(error) if error.is_missing() => return Ok(Ok(())),
             Err(error) => return Err(error),
         };
         let header = read_header(&*file, self.identity.queue, number)?;
@@ -136,7 +144,10 @@ impl Log {
             Ok(header) => Segment::started(Arc::clone(&file), header)?,
             Err(defect) => Err(defect),
         };
-        let segment = segment.map_err(|defect| self.unusable(end, defect))?;
+        let segment = match segment {
+            Ok(segment) => segment,
+            Err(defect) => return Ok(Err(defect)),
+        };
         let mut footer = Vec::new();
         let place = ControlPlace {
             next: end.next,
@@ -149,22 +160,13 @@ impl Log {
         if !is_sealed(&segment, end)? {
             self.copy_aside(&*file, number, end.position.offset);
             let written = file.write_at(&footer, end.position.offset.get());
-            written.map_err(|error| self.poison_unless_full(error, notices))?;
+            written.map_err(|error| self.poison_on_loss(error, notices))?;
         }
         file.set_length(sealed.get())
-            .map_err(|error| self.poison_unless_full(error, notices))?;
+            .map_err(|error| self.poison_on_loss(error, notices))?;
         file.sync()
-            .map_err(|error| self.poison_quietly(&error, notices))
-    }
-
-    /// A full device is met before anything is lost; any other failed write leaves the medium
-    /// unknown.
-    pub(super) fn poison_unless_full(&self, error: Error, notices: &mut Notices) -> Error {
-        if error.is_disk_full() {
-            error
-        } else {
-            self.poison_quietly(&error, notices)
-        }
+            .map_err(|error| self.poison_quietly(&error, notices))?;
+        Ok(Ok(()))
     }
 
     /// Copies what follows `offset` into quarantine: best effort, for a person to look at.

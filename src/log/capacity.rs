@@ -126,7 +126,7 @@ impl Log {
             self.drop_to(Place::new(to, None), GapReason::Dropped, notices);
         }
         if self.counts_bytes() {
-            let end = appends.end().log_bytes;
+            let end = appends.written_bytes();
             let limit = self.settings.max_bytes;
             self.advance_oldest(appends, |_, below| end.saturating_sub(below) > limit)
                 .map(|to| self.drop_to(to, GapReason::Dropped, notices))
@@ -142,7 +142,6 @@ impl Log {
                 count,
             });
         }
-        self.floor_moved();
     }
 
     /// Whether a record enqueued at `time` is older than `max_age`.
@@ -169,10 +168,8 @@ impl Log {
     ) -> Result<Place> {
         let floor = self.floor.sequence();
         let end = appends.next_written();
-        let end_bytes = appends.end().log_bytes;
         if floor >= end {
-            let known = appends.pending.is_empty().then_some(end_bytes);
-            return Ok(Place::new(floor, known));
+            return Ok(Place::new(floor, Some(appends.written_bytes())));
         }
         let known = appends.oldest.take().filter(|oldest| oldest.next == floor);
         let mut oldest = match known {
@@ -212,7 +209,7 @@ impl Log {
                         here.offset = here.offset.plus(bytes);
                         continue;
                     }
-                    let following = self.table.following(here.segment.number());
+                    let following = self.table.successor(here.segment.number())?;
                     let Some(following) = following else {
                         return Ok(None);
                     };

@@ -72,11 +72,7 @@ impl Log {
             let mut appends = self.appends.lock();
             if !std::mem::replace(&mut appends.committing, true) {
                 drop(appends);
-                match self.lead(notices) {
-                    // Others' records did not fit; what this caller waits for is written.
-                    Err(error) if error.is_disk_full() => {}
-                    led => led?,
-                }
+                self.lead(notices)?;
                 continue;
             }
             while appends.committing && self.durable() < target {
@@ -101,7 +97,7 @@ impl Log {
             // The commit before this one failed: a sync that succeeds now would prove nothing.
             let mut appends = self.appends.lock();
             appends.writing = false;
-            return self.end_commit(appends, &taken, Err(error));
+            return self.end_commit(appends, &taken, None, Err(error));
         }
         let written = match &taken.file {
             Some(file) => file.write_at(&taken.frames, taken.offset),
@@ -110,9 +106,14 @@ impl Log {
         let mut appends = self.appends.lock();
         appends.writing = false;
         self.turn.notify_all();
+        // What others have written before is synced also when these frames did not fit.
+        let mut refused = None;
         if let Err(error) = written {
             let error = self.undo(&mut appends, taken.rewind, &error, notices);
-            return self.end_commit(appends, &taken, Err(error));
+            if self.check().is_err() {
+                return self.end_commit(appends, &taken, None, Err(error));
+            }
+            refused = Some(error);
         }
         let frames = std::mem::take(&mut taken.frames);
         appends.recycle(frames);
@@ -128,7 +129,7 @@ impl Log {
             Err(error) => Err(self.poison_quietly(&error, notices)),
         };
         let appends = self.appends.lock();
-        self.end_commit(appends, &taken, synced)
+        self.end_commit(appends, &taken, refused, synced)
     }
 
     /// Takes over everything that is pending.
@@ -276,7 +277,7 @@ impl Log {
             && self.check().is_ok()
             && let Err(error) = state.write_watermark(target.next, target.floor)
         {
-            self.poison_unless_full(error, notices);
+            self.poison_on_loss(error, notices);
         }
         notices.push(Notice::Synced {
             duration: started.elapsed(),
@@ -286,25 +287,22 @@ impl Log {
         self.floor_moved();
     }
 
-    /// Lets the next leader in and tells this commit's callers how it ended.
+    /// Lets the next leader in and tells this commit's callers how it ended: those whose frames
+    /// were `refused` by a full device that, all others how the sync ended.
     fn end_commit(
         &self,
         mut appends: MutexGuard<'_, Appends>,
         taken: &Taken,
-        outcome: Result<()>,
+        refused: Option<Error>,
+        synced: Result<()>,
     ) -> Result<()> {
         appends.committing = false;
-        let for_good = self.check().is_err();
-        let mut ended = vec![Arc::clone(&taken.group)];
-        if outcome.is_ok() || for_good {
-            ended.extend(taken.written.iter().cloned());
-        } else {
-            // Only the records that could not be written were taken back.
-            appends.written.extend(taken.written.iter().cloned());
-        }
-        if for_good {
-            ended.append(&mut appends.written);
-            ended.push(std::mem::take(&mut appends.group));
+        // Callers that came too late for this commit, when there will be no other.
+        let mut cut_off = Vec::new();
+        let failure = self.check().err();
+        if failure.is_some() {
+            cut_off.append(&mut appends.written);
+            cut_off.push(std::mem::take(&mut appends.group));
             appends.waiting = 0;
         } else if let Some(group) = appends.written.first() {
             group.call_leader();
@@ -313,10 +311,14 @@ impl Log {
         }
         drop(appends);
         self.turn.notify_all();
-        for group in ended {
-            group.finish(outcome.clone());
+        taken.group.finish(refused.map_or(synced.clone(), Err));
+        for group in &taken.written {
+            group.finish(synced.clone());
         }
-        outcome
+        for (group, error) in cut_off.iter().zip(failure.iter().cycle()) {
+            group.finish(Err(error.clone()));
+        }
+        synced
     }
 
     /// After a failed write: a full device takes back the records of everyone whose frames were

@@ -262,8 +262,11 @@ impl Log {
     /// Makes the newest watermark and the cursors durable.
     fn settle_when_idle(&self) {
         let mut notices = Notices::default();
-        if let Err(error) = self.settle_state().and_then(|()| self.sync_cursors()) {
-            self.poison_unless_full(error, &mut notices);
+        if let Err(error) = self
+            .settle_state()
+            .and_then(|()| self.sync_written_cursors())
+        {
+            self.poison_on_loss(error, &mut notices);
         }
         self.tell_all(notices);
     }
@@ -282,8 +285,14 @@ impl Log {
         state.sync()
     }
 
+    fn sync_written_cursors(&self) -> Result<()> {
+        let cursors = self.cursors.lock().clone();
+        cursors.map_or(Ok(()), |cursors| cursors.sync_written())
+    }
+
+    /// Makes every cursor durable, before something is done that counts on them.
     pub(super) fn sync_cursors(&self) -> Result<()> {
         let cursors = self.cursors.lock().clone();
-        cursors.map_or(Ok(()), |cursors| cursors.sync())
+        cursors.map_or(Ok(()), |cursors| cursors.sync_all())
     }
 }

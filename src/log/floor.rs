@@ -95,13 +95,19 @@ impl Floor {
         self.floors.lock().dropped
     }
 
-    /// Below this nobody needs anything; `None` when somebody may need everything.
-    pub(crate) fn reclaimable_to(&self) -> Option<Sequence> {
+    /// Below this nobody needs anything, `durably_dropped` being what was dropped for good; `None`
+    /// when somebody may need everything.
+    pub(crate) fn reclaimable_to(&self, durably_dropped: Sequence) -> Option<Sequence> {
         let floors = self.floors.lock();
         if floors.unreadable > 0 {
             return None;
         }
-        Some(floors.floor().sequence)
+        let lowest = floors
+            .consumers
+            .values()
+            .map(|progress| progress.next.sequence)
+            .min();
+        Some(lowest.unwrap_or_default().max(durably_dropped))
     }
 
     /// Remembers where the floor's place is, once somebody looked it up.
@@ -307,9 +313,12 @@ mod tests {
     #[test]
     fn without_a_consumer_only_dropping_raises_the_floor() {
         let floor = Floor::new(at(0));
-        assert_eq!(floor.reclaimable_to(), Some(Sequence::ZERO));
+        assert_eq!(floor.reclaimable_to(Sequence::ZERO), Some(Sequence::ZERO));
         floor.drop_to(at(2));
-        assert_eq!(floor.reclaimable_to(), Some(Sequence::new(2)));
+        assert_eq!(
+            floor.reclaimable_to(Sequence::new(2)),
+            Some(Sequence::new(2))
+        );
     }
 
     #[test]
@@ -345,7 +354,7 @@ mod tests {
     fn an_unreadable_cursor_holds_back_reclaim() {
         let floor = floor_with_consumer();
         floor.note_unreadable();
-        assert_eq!(floor.reclaimable_to(), None);
+        assert_eq!(floor.reclaimable_to(Sequence::ZERO), None);
     }
 
     #[test]

@@ -58,8 +58,11 @@ pub(crate) use crate::recovery::CursorFact;
 
 /// What the log asks of the layer that keeps cursors.
 pub(crate) trait Cursors: std::fmt::Debug + Send + Sync {
-    /// Makes every cursor durable as it was last written.
-    fn sync(&self) -> Result<()>;
+    /// Makes every cursor durable that was written since the queue was opened.
+    fn sync_written(&self) -> Result<()>;
+
+    /// Makes every cursor durable as it counts now, also what an earlier process has written.
+    fn sync_all(&self) -> Result<()>;
 }
 
 /// An open log.
@@ -260,6 +263,15 @@ impl Log {
         let error = self.poison_quietly(cause, &mut notices);
         self.tell_all(notices);
         error
+    }
+
+    /// The same, except for an error that lost nothing.
+    pub(crate) fn poison_unless_full(&self, error: Error) -> Error {
+        if error.is_disk_full() {
+            error
+        } else {
+            self.poison(&error)
+        }
     }
 
     /// How frames are laid out, as far as it does not depend on the segment.

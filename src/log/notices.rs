@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{Corruption, Error};
 use crate::event::{Gap, Listener};
 use crate::position::SegmentNumber;
 
@@ -28,6 +28,7 @@ pub(super) enum Notice {
         segment: SegmentNumber,
         bytes: u64,
     },
+    Corruption(Corruption),
     Poisoned(Error),
 }
 
@@ -44,6 +45,7 @@ impl Notices {
                 Notice::Synced { duration, records } => listener.synced(duration, records),
                 Notice::Rotated { sealed, active } => listener.rotated(sealed, active),
                 Notice::Reclaimed { segment, bytes } => listener.reclaimed(segment, bytes),
+                Notice::Corruption(corruption) => listener.corruption(&corruption),
                 Notice::Poisoned(error) => listener.poisoned(&error),
             }
         }

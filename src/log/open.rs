@@ -14,7 +14,9 @@ use super::watermark::Watermark;
 use super::{Host, Log, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Listener;
-use crate::format::{CURSORS, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file};
+use crate::format::{
+    CURSORS, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file,
+};
 use crate::position::{Epoch, QueueId, SegmentNumber};
 use crate::recovery::{
     CursorFact, Plan, RecoveryReport, Refusal, Survey, apply_recovery, create_queue, make_plan,

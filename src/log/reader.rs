@@ -7,7 +7,7 @@ use super::Log;
 use crate::error::{Corruption, Result};
 use crate::format::{Control, Defect, IndexEntry};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
-use crate::segment::{FrameStream, Segment, Span, read_index, resync};
+use crate::segment::{FrameStream, Segment, Span, read_index, resync, scan, write_index};
 
 /// A place in the log that moves forward.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ impl LogReader {
                 }
                 // The log may have left the segment here, and the footer be damaged or lost.
                 Err(defect) => {
-                    if !self.is_at_segment_end()? || !self.enter_following()? {
+                    let ends_here = self.is_at_segment_end()? && self.enter_following()?;
+                    if !ends_here && !self.pass_damaged_padding()? {
                         return self.damage(defect);
                     }
                     reread = false;
@@ -216,13 +217,26 @@ impl LogReader {
         Ok(self.here.is_some())
     }
 
+    /// Passes a damaged frame that held no record: the very next record follows it.
+    fn pass_damaged_padding(&mut self) -> Result<bool> {
+        let Some(here) = &mut self.here else {
+            return Ok(false);
+        };
+        let mark = resync(&here.segment, here.offset, self.next)?;
+        let Some(mark) = mark.filter(|mark| mark.next == self.next) else {
+            return Ok(false);
+        };
+        here.offset = mark.offset;
+        Ok(true)
+    }
+
     /// Whether the segment after this one says that the log left this one right here.
     fn is_at_segment_end(&self) -> Result<bool> {
         let Some(here) = &self.here else {
             return Ok(false);
         };
         let table = self.log.table();
-        let Some(following) = table.following(here.segment.number()) else {
+        let Some(following) = table.successor(here.segment.number())? else {
             return Ok(false);
         };
         let known = table.known(following)?;
@@ -237,7 +251,7 @@ impl LogReader {
             return Ok(false);
         };
         let table = self.log.table();
-        let Some(following) = table.following(here.segment.number()) else {
+        let Some(following) = table.successor(here.segment.number())? else {
             return Ok(false);
         };
         match table.open(following)? {
@@ -319,8 +333,7 @@ pub(super) fn find(
     if segment.base > target {
         return Ok(None);
     }
-    let entry =
-        active(number).or_else(|| read_index(log.directory(), &segment)?.at_or_before(target));
+    let entry = active(number).or_else(|| indexed(log, &segment, target));
     let start = segment.data_start();
     let mut here = Here::new(segment, entry.map_or(start, |entry| entry.offset))?;
     if !walk_to(&mut here, target)? && entry.is_some() {
@@ -329,6 +342,22 @@ pub(super) fn find(
         walk_to(&mut here, target)?;
     }
     Ok(Some(here))
+}
+
+/// What a sealed segment's index file says; where there is none that can be used it is made anew.
+fn indexed(log: &Log, segment: &Segment, target: Sequence) -> Option<IndexEntry> {
+    if let Some(index) = read_index(log.directory(), segment) {
+        return index.at_or_before(target);
+    }
+    log.table().following(segment.number())?;
+    let scanned = scan(segment).ok()?;
+    let run = scanned.runs.first()?;
+    let covered = (run.to.next, run.to.offset);
+    // A cache: when it cannot be written, the next look-up scans again.
+    if log.check().is_ok() {
+        write_index(log.directory(), segment, &scanned.index, covered).ok();
+    }
+    scanned.index.at_or_before(target)
 }
 
 /// Walks from `here.offset` to the frame of `target`, past holes before it; true when found.

@@ -42,10 +42,10 @@ impl Log {
             return Ok(0);
         };
         self.sync_cursors()
-            .map_err(|error| self.poison_unless_full(error, notices))?;
+            .map_err(|error| self.poison_on_loss(error, notices))?;
         let floor = self.durable_floor();
         let committed = self.state.lock().commit_first(first, floor);
-        committed.map_err(|error| self.poison_unless_full(error, notices))?;
+        committed.map_err(|error| self.poison_on_loss(error, notices))?;
         for number in &free {
             self.table.remove(*number);
             let bytes = self.delete_segment(*number)?;
@@ -62,7 +62,7 @@ impl Log {
     /// The segments that may go, oldest first, and the floor at which to look again.
     fn free_segments(&self) -> Result<(Vec<SegmentNumber>, Sequence)> {
         let never = Sequence::new(u64::MAX);
-        let Some(needed) = self.floor.reclaimable_to() else {
+        let Some(needed) = self.floor.reclaimable_to(self.durable_floor()) else {
             return Ok((Vec::new(), never));
         };
         let needed = needed.min(self.durable());
@@ -154,6 +154,9 @@ impl Log {
             return Ok(false);
         }
         let mut notices = Notices::default();
+        // A full device decides at once, whatever is durable beyond.
+        self.committed_floor
+            .fetch_max(next.base.get(), Ordering::AcqRel);
         let to = Place::new(next.base, Some(next.log_bytes));
         self.drop_to(to, GapReason::Dropped, &mut notices);
         self.tell_all(notices);

@@ -77,7 +77,7 @@ impl State {
         let slot = self.changed(|slot| {
             slot.clean = true;
             slot.continues = continues;
-            slot.damaged = false;
+            slot.damaged &= slot.end == end;
             slot.end = end;
             slot.watermark = end.next;
             slot.floor = slot.floor.max(floor).min(end.next);

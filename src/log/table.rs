@@ -81,6 +81,20 @@ impl SegmentTable {
             .map(|(number, _)| *number)
     }
 
+    /// The segment whose start frame names `number`: not always the following one, because a file
+    /// without records may stand between them after a crash.
+    pub(crate) fn successor(&self, number: SegmentNumber) -> Result<Option<SegmentNumber>> {
+        let mut at = number;
+        while let Some(following) = self.following(at) {
+            let known = self.known(following)?;
+            if known.is_some_and(|known| known.previous.0 == number) {
+                return Ok(Some(following));
+            }
+            at = following;
+        }
+        Ok(None)
+    }
+
     /// Adds a segment whose start frame has just been encoded.
     pub(crate) fn add(&self, segment: &Segment) {
         self.known
@@ -137,14 +151,15 @@ impl SegmentTable {
 
     /// The base of the first segment whose epoch is newer than `epoch`.
     pub(crate) fn base_after_epoch(&self, epoch: Epoch) -> Result<Option<Sequence>> {
-        for number in self.numbers() {
-            if let Some(known) = self.known(number)?
-                && known.epoch > epoch
-            {
-                return Ok(Some(known.base));
+        let mut first = None;
+        for number in self.numbers().into_iter().rev() {
+            match self.known(number)? {
+                Some(known) if known.epoch > epoch => first = Some(known.base),
+                Some(_) => break,
+                None => {}
             }
         }
-        Ok(None)
+        Ok(first)
     }
 
     /// The path of a segment's file, for messages.

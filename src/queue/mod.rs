@@ -54,7 +54,7 @@ pub struct Queue {
 struct Inner {
     log: Arc<Log>,
     registry: Arc<Registry>,
-    committer: Mutex<Committer>,
+    committer: Mutex<Option<Committer>>,
     report: RecoveryReport,
 }
 
@@ -67,7 +67,9 @@ impl Drop for Inner {
 
 impl Inner {
     fn shut(&self) -> Result<()> {
-        self.committer.lock().stop();
+        // Taken out first: a listener on the thread itself may come here, too.
+        let committer = self.committer.lock().take();
+        drop(committer);
         self.log.close()
     }
 }
@@ -93,7 +95,7 @@ impl Queue {
         let opened = open(means, settings)?;
         let registry = Registry::load(&opened.log, &opened.cursors)?;
         opened.log.attach_cursors(Arc::<Registry>::clone(&registry));
-        let committer = Mutex::new(Committer::start(&opened.log)?);
+        let committer = Mutex::new(Some(Committer::start(&opened.log)?));
         let inner = Inner {
             log: opened.log,
             registry,

@@ -57,6 +57,8 @@ pub(crate) struct CursorFact {
 #[derive(Debug)]
 pub(crate) struct SegmentFact {
     pub(crate) number: SegmentNumber,
+    /// The epoch in its header block, if that can be read.
+    pub(crate) epoch: Epoch,
     /// What its start frame says, or why it has none.
     pub(crate) started: std::result::Result<StartFact, Defect>,
     pub(crate) scan: SegmentScan,
@@ -164,7 +166,9 @@ fn read_state(directory: &dyn Directory, own: &Identity, survey: &mut Survey) ->
         survey.highest = survey
             .highest
             .max(slot.end.position.segment)
-            .max(slot.first_segment);
+            .max(SegmentNumber::new(
+                slot.first_segment.get().saturating_sub(1),
+            ));
     }
     survey.state = pair
         .newest()
@@ -256,9 +260,7 @@ fn scan_unsettled(directory: &dyn Directory, own: &Identity, survey: &mut Survey
         let fact = look_at(directory, own, number)?;
         survey.scanned_bytes = survey.scanned_bytes.saturating_add(fact.scan.bytes);
         survey.watermark = survey.watermark.max(fact.scan.watermark);
-        if let Ok(started) = fact.started {
-            survey.epoch = survey.epoch.max(started.epoch);
-        }
+        survey.epoch = survey.epoch.max(fact.epoch);
         let base = fact.started.map(|started| started.base);
         survey.segments.push(fact);
         if base.is_ok_and(|base| base <= survey.watermark) {
@@ -289,6 +291,7 @@ fn look_at(
             };
             return Ok(SegmentFact {
                 number,
+                epoch: Epoch::default(),
                 started: Err(defect),
                 scan,
             });
@@ -298,6 +301,7 @@ fn look_at(
     match Segment::started(std::sync::Arc::clone(&created.file), header)? {
         Ok(segment) => Ok(SegmentFact {
             number,
+            epoch: header.epoch,
             started: Ok(StartFact {
                 epoch: segment.header.epoch,
                 base: segment.base,
@@ -311,6 +315,7 @@ fn look_at(
             let scan = scan_unstarted(&unknown)?;
             Ok(SegmentFact {
                 number,
+                epoch: header.epoch,
                 started: Err(defect),
                 scan,
             })

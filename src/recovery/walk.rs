@@ -67,7 +67,7 @@ pub(crate) fn walk(survey: &Survey) -> Walked {
     });
     match anchor {
         Some(at) => walker.enter(at),
-        None => walker.found.end = unanchored_end(survey),
+        None => walker.start_unanchored(survey),
     }
     while walker.step() {}
     walker.finish()
@@ -97,6 +97,20 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
+    /// Begins where no segment holds, or begins at, anything durable. Files that should hold what
+    /// is proven durable, and cannot be read, stay: the log ends in the last of them.
+    fn start_unanchored(&mut self, survey: &Survey) {
+        self.found.end = unanchored_end(survey);
+        if self.found.end.next < self.watermark
+            && let Some(last) = self.facts.last()
+        {
+            self.found.end.position = Position {
+                segment: last.number,
+                offset: Offset::ZERO,
+            };
+        }
+    }
+
     /// Goes on from the end reached so far; false when the log ends there.
     fn step(&mut self) -> bool {
         let reached = self.found.end;
@@ -273,7 +287,7 @@ impl Walker<'_> {
         let mut first = (bytes > 0).then_some(end.position);
         for fact in self.facts {
             let of_the_log = self.found.members.contains(&fact.number);
-            if of_the_log || fact.number < end.position.segment {
+            if of_the_log || fact.number <= end.position.segment {
                 continue;
             }
             self.found.dropped.push(fact.number);

@@ -93,6 +93,16 @@ impl IndexFile {
     }
 }
 
+/// What the index file of `segment` knows, to go on from; nothing when it cannot be used.
+pub(crate) fn known_index(directory: &dyn Directory, segment: &Segment) -> IndexBuilder {
+    let mut known = IndexBuilder::new(segment.base);
+    if let Some(index) = read_index(directory, segment) {
+        let packed = index.map.get(IndexHeader::ENTRIES_OFFSET..);
+        known.entries = index.header.entries(packed.unwrap_or_default());
+    }
+    known
+}
+
 /// The index file of `segment`; `None` when it is missing, damaged, or of another segment.
 pub(crate) fn read_index(directory: &dyn Directory, segment: &Segment) -> Option<IndexFile> {
     let name = segment_file(segment.number(), SegmentFile::Index);

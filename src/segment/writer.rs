@@ -58,12 +58,11 @@ pub(crate) fn create_segment(
 }
 
 fn write_header(file: &dyn File, header: &SegmentHeader, reserve: Option<u64>) -> Result<()> {
-    if let Some(bytes) = reserve {
-        match file.allocate(bytes) {
-            // Too little room for a whole segment is room enough for some records.
-            Err(error) if error.is_disk_full() => file.set_length(0)?,
-            allocated => allocated?,
-        }
+    // Too little room for a whole segment is room enough for some records.
+    if let Some(bytes) = reserve
+        && file.allocate(bytes).is_err()
+    {
+        file.set_length(0)?;
     }
     file.write_at(&header.encode(), 0)
 }

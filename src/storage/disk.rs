@@ -358,9 +358,11 @@ impl File for DiskFile {
     }
 
     fn allocate(&self, bytes: u64) -> Result<()> {
-        self.file
-            .allocate(bytes)
-            .map_err(failed("allocate", &self.path))
+        // fs2 reports a stale error number here: what the device lacks shows in the write.
+        self.file.allocate(bytes).map_err(|_stale| {
+            let source = io::Error::other("the file system did not reserve the blocks");
+            failed("allocate", &self.path)(source)
+        })
     }
 
     fn map(&self) -> Result<Map> {

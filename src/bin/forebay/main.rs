@@ -1,2 +1,74 @@
-//! x
-fn main() {}
+//! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
+
+mod demo;
+mod drain;
+mod enqueue;
+mod failure;
+mod lines;
+mod stats;
+mod units;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// An embedded, durable, in-order queue on an append-only segment log.
+#[derive(Debug, Parser)]
+#[command(name = "forebay", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 when all went well, 1 when something was found that should not be
+(damage, a lost record), 2 for a wrong argument or an error of the system.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Enqueue(enqueue::Arguments),
+    Drain(drain::Arguments),
+    Stats(stats::Arguments),
+    Demo(demo::Arguments),
+    #[command(hide = true)]
+    DemoChild(demo::ChildArguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Enqueue(arguments) => enqueue::run(&arguments),
+        Command::Drain(arguments) => drain::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::DemoChild(arguments) => demo::run_child(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+/// Says what went wrong and, where that is known, what to do about it.
+fn tell(failure: &Failure) {
+    let mut text = format!("forebay: {failure}\n");
+    if let Some(remedy) = failure.remedy() {
+        text.push_str("  ");
+        text.push_str(remedy);
+        text.push('\n');
+    }
+    // With standard error closed there is nobody left to tell; the exit code still says it.
+    io::stderr().write_all(text.as_bytes()).ok();
+}
+
+/// Adds a line to standard error, which may be closed.
+fn note(line: &str) {
+    io::stderr()
+        .write_all(format!("forebay: {line}\n").as_bytes())
+        .ok();
+}

@@ -1,0 +1,102 @@
+//! What the demo prints.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::ledger::Ledger;
+use super::round::Round;
+use super::source::Source;
+use crate::failure::Failure;
+use crate::units;
+
+pub(super) fn print_beginning(source: &Source, queue: &Path, seed: u64) -> Result<(), Failure> {
+    let bytes = units::bytes(u64::try_from(source.bytes()).unwrap_or(u64::MAX));
+    let (file, lines) = (source.path.display(), source.lines());
+    print(&format!(
+        "text   {file}, {lines} lines, {bytes}\n\
+         queue  {}\n\
+         seed   {seed}\n\n\
+         {:>5} {:>9} {:>8} {:>12} {:>8} {:>8} | {}\n",
+        queue.display(),
+        "round",
+        "killed by",
+        "after",
+        "acknowledged",
+        "arrived",
+        "refused",
+        "what opening the queue found",
+    ))
+}
+
+pub(super) fn print_round(number: u32, round: &Round) -> Result<(), Failure> {
+    let report = &round.report;
+    let torn = report.torn.as_ref().map_or(0, |torn| torn.bytes);
+    let mut found = format!(
+        "{}; {} scanned, {} torn, in {} us",
+        report.event,
+        units::bytes(report.scanned_bytes),
+        units::bytes(torn),
+        report.elapsed.as_micros(),
+    );
+    for corruption in &report.corruption {
+        found.push_str("; ");
+        found.push_str(&corruption.to_string());
+    }
+    print(&format!(
+        "{number:>5} {:>9} {:>8} {:>12} {:>8} {:>8} | {found}\n",
+        signal(round),
+        units::span(round.lived),
+        round.acknowledged,
+        round.arrived,
+        round.refused,
+    ))
+}
+
+#[cfg(unix)]
+fn signal(round: &Round) -> String {
+    use std::os::unix::process::ExitStatusExt;
+
+    let signal = round.ended.signal();
+    signal.map_or_else(|| "-".to_owned(), |signal| format!("signal {signal}"))
+}
+
+#[cfg(not(unix))]
+fn signal(_round: &Round) -> String {
+    "force".to_owned()
+}
+
+pub(super) fn print_end(ledger: &Ledger) -> Result<(), Failure> {
+    let faults = ledger.verdict();
+    let verdict = if ledger.faults() == 0 {
+        "every acknowledged record arrived, once, in order, byte for byte"
+    } else {
+        "the promise was broken"
+    };
+    print(&format!(
+        "\n\
+         acknowledged  {:>9}\n\
+         arrived       {:>9}  of which {} were killed before they could be reported\n\
+         missing       {:>9}\n\
+         doubled       {:>9}\n\
+         out of order  {:>9}\n\
+         wrong bytes   {:>9}\n\
+         refusals      {:>9}  each delivered again\n\n\
+         {verdict}\n",
+        ledger.acknowledged(),
+        ledger.arrived(),
+        ledger.unreported(),
+        faults.missing,
+        faults.doubled,
+        faults.disordered,
+        faults.altered,
+        ledger.refused,
+    ))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+        .map_err(Failure::io("cannot write to standard output"))
+}

@@ -1,0 +1,102 @@
+//! Why the command ends without success: what happened, its exit code, and what to do.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use forebay::{Error, ErrorKind};
+
+/// Why the command ends without success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The queue refused.
+    Queue(Error),
+    /// Something outside the queue failed.
+    Io { what: String, source: io::Error },
+    /// The input or an argument cannot be used.
+    Input { what: String, remedy: &'static str },
+    /// All went as asked, and what came out should not be so.
+    Finding(String),
+    /// The one that failed, and how far it came before.
+    After { done: String, cause: Box<Failure> },
+}
+
+impl Failure {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    /// The same failure, with what is done and stays done.
+    pub(crate) fn after(self, done: String) -> Self {
+        Self::After {
+            done,
+            cause: Box::new(self),
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Finding(_) => ExitCode::from(1),
+            Self::Queue(error) if error.kind() == ErrorKind::Corrupt => ExitCode::from(1),
+            Self::Queue(_) | Self::Io { .. } | Self::Input { .. } => ExitCode::from(2),
+            Self::After { cause, .. } => cause.exit_code(),
+        }
+    }
+
+    /// What the user can do about it.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Queue(error) => remedy(error.kind()),
+            Self::Input { remedy, .. } => Some(remedy),
+            Self::Io { .. } | Self::Finding(_) => None,
+            Self::After { cause, .. } => cause.remedy(),
+        }
+    }
+}
+
+fn remedy(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NotFound => Some("check the path; `forebay enqueue` makes a new queue"),
+        ErrorKind::Foreign => Some("a queue has a directory of its own: choose another path"),
+        ErrorKind::Locked { .. } => {
+            Some("one process has a queue open at a time; `forebay stats` works beside it")
+        }
+        ErrorKind::Corrupt => {
+            Some("look with `forebay stats` first; nothing was removed, and nothing will be")
+        }
+        ErrorKind::UnsupportedVersion { .. } => {
+            Some("the data is fine: use a forebay that knows this version")
+        }
+        ErrorKind::Poisoned => Some("a sync failed: check the device, then run the command again"),
+        ErrorKind::Full { .. } => Some("nothing was lost: free space, then go on"),
+        ErrorKind::RecordTooLarge => Some("allow it with --max-record-bytes"),
+        ErrorKind::Io
+        | ErrorKind::Busy
+        | ErrorKind::OutOfRange
+        | ErrorKind::InvalidInput
+        | ErrorKind::Closed
+        | ErrorKind::Forked
+        | ErrorKind::TimedOut
+        | ErrorKind::Encode
+        | ErrorKind::Decode
+        | _ => None,
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Queue(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue(error) => error.fmt(f),
+            Self::Io { what, source } => write!(f, "{what}: {source}"),
+            Self::Input { what, .. } | Self::Finding(what) => f.write_str(what),
+            Self::After { done, cause } => write!(f, "{cause} ({done})"),
+        }
+    }
+}

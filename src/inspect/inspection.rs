@@ -1,0 +1,115 @@
+//! What looking finds, as plain data.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::format::Integrity;
+use crate::position::{Epoch, QueueId, SegmentNumber, Sequence};
+use crate::recovery::RecoveryReport;
+
+/// A queue on disk as it was found by [`inspect`](super::inspect()).
+///
+/// Beside a live writer it is a moment in the past, and the end is the last whole record found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The queue's directory, absolute.
+    pub path: PathBuf,
+    /// The queue's identity.
+    pub id: QueueId,
+    /// What every record carries besides checksums.
+    pub integrity: Integrity,
+    /// When the queue was created.
+    pub created: SystemTime,
+    /// The run of the log found. Opening a queue that was not closed begins a new one.
+    pub epoch: Epoch,
+    /// What opening would report and do if it came now, with the default policy; its `epoch` is
+    /// the one found and its `elapsed` how long looking took. `clean` is false while a writer has
+    /// the queue open and has enqueued, as well as after a kill.
+    pub opening: RecoveryReport,
+    /// The oldest record that can be read.
+    pub first: Sequence,
+    /// The sequence that the next record gets.
+    pub next: Sequence,
+    /// Everything below is proven, by what was found, to survive power loss.
+    pub durable: Sequence,
+    /// Everything below was delivered to every readable consumer, or dropped.
+    pub floor: Sequence,
+    /// Records that wait: from the floor to the next.
+    pub waiting_records: u64,
+    /// Frame bytes of the records that wait; `None` when the oldest one cannot be found.
+    pub waiting_bytes: Option<u64>,
+    /// When the oldest record that waits was enqueued; `None` when there is none, or it cannot be
+    /// read.
+    pub oldest_waiting: Option<SystemTime>,
+    /// The segment files, in order.
+    pub segments: Vec<SegmentView>,
+    /// The consumers, by name.
+    pub consumers: Vec<ConsumerView>,
+    /// The lengths of the queue's files, reserved space and quarantine included.
+    pub disk_bytes: u64,
+}
+
+impl Inspection {
+    /// Whether something is damaged: records, a segment's beginning, a cursor.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        !self.opening.corruption.is_empty()
+            || self.opening.state_rebuilt
+            || self.segments.iter().any(|segment| segment.defect.is_some())
+            || self
+                .consumers
+                .iter()
+                .any(|consumer| consumer.defect.is_some())
+    }
+}
+
+/// One segment file as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentView {
+    /// The segment's number.
+    pub number: SegmentNumber,
+    /// What the file is to the log.
+    pub role: SegmentRole,
+    /// The sequence of its first record; `None` when its start frame cannot be read.
+    pub base: Option<Sequence>,
+    /// The sequence after its last record, where the log tells it.
+    pub next: Option<Sequence>,
+    /// The run of the log that it was begun in.
+    pub epoch: Option<Epoch>,
+    /// The file's length, reserved space included.
+    pub file_bytes: u64,
+    /// Why the file is not readable as a segment of this queue.
+    pub defect: Option<String>,
+}
+
+/// What a segment file is to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SegmentRole {
+    /// Made ahead of need; no record yet.
+    Prepared,
+    /// The log ends here.
+    Active,
+    /// Complete, with its footer.
+    Sealed,
+    /// The log goes on in a later segment, but no footer is where this one ends.
+    Unsealed,
+    /// Not of the log: left by a crash, or put there by somebody.
+    Stray,
+}
+
+/// One consumer as its cursor file was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerView {
+    /// The consumer's name.
+    pub name: String,
+    /// The sequence of the next record to deliver; `None` when the cursor cannot be used.
+    pub next: Option<Sequence>,
+    /// How many records are left to deliver; an upper bound, as some may turn out dropped.
+    pub lag: Option<u64>,
+    /// Why the cursor cannot be used.
+    pub defect: Option<String>,
+}

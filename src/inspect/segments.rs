@@ -1,0 +1,155 @@
+//! What each segment file is, by its header block, its start frame and its successor's.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+
+use super::inspection::{SegmentRole, SegmentView};
+use super::look::Look;
+use crate::error::Result;
+use crate::format::{
+    CURSORS, Control, Defect, IDENTITY, LOCK, QUARANTINE, SEGMENTS, STATE, SegmentFile,
+    consumer_of, segment_file,
+};
+use crate::position::{Offset, SegmentNumber};
+use crate::segment::Segment;
+use crate::storage::{Access, Directory};
+
+/// A segment file that was opened, or why it is not one of ours.
+struct Found {
+    number: SegmentNumber,
+    file_bytes: u64,
+    segment: std::result::Result<Segment, Fault>,
+}
+
+enum Fault {
+    /// No header or no start frame yet.
+    Unstarted,
+    Defect(String),
+}
+
+/// Every segment file but those that are on their way out.
+pub(super) fn view_segments(directory: &dyn Directory, look: &Look) -> Vec<SegmentView> {
+    let first = look
+        .survey
+        .state
+        .map_or(SegmentNumber::NONE, |state| state.first_segment);
+    let numbers = look.survey.numbers.iter().copied();
+    let mut following: Option<Found> = None;
+    let mut views = Vec::new();
+    // Backwards: where a segment ends is told by the one after it.
+    for number in numbers.filter(|number| *number >= first).rev() {
+        let Some(found) = find(directory, look, number) else {
+            continue;
+        };
+        views.push(view(look, &found, following.as_ref()));
+        if found.segment.is_ok() && !is_stray(look, number) {
+            following = Some(found);
+        }
+    }
+    views.reverse();
+    views
+}
+
+/// `None` when the file vanished.
+fn find(directory: &dyn Directory, look: &Look, number: SegmentNumber) -> Option<Found> {
+    let opened = Segment::open(directory, look.identity.queue, number);
+    let segment = match opened {
+        Ok(Ok(segment)) => Ok(segment),
+        Ok(Err(Defect::Zeros)) => Err(Fault::Unstarted),
+        Ok(Err(defect)) => Err(Fault::Defect(defect.to_string())),
+        Err(error) => Err(Fault::Defect(error.to_string())),
+    };
+    // Asked for last: a file that is still there now was not being deleted while it was read.
+    let name = segment_file(number, SegmentFile::Log);
+    let length = directory
+        .open(&name, Access::Read)
+        .and_then(|file| file.length());
+    match length {
+        Ok(file_bytes) => Some(Found {
+            number,
+            file_bytes,
+            segment,
+        }),
+        Err(error) if error.is_missing() => None,
+        Err(_) => Some(Found {
+            number,
+            file_bytes: 0,
+            segment,
+        }),
+    }
+}
+
+fn view(look: &Look, found: &Found, following: Option<&Found>) -> SegmentView {
+    let successor = following.and_then(|following| following.segment.as_ref().ok());
+    let successor = successor.filter(|successor| successor.start.previous == found.number);
+    let segment = found.segment.as_ref().ok();
+    let is_last = found.number == look.end.position.segment;
+    let role = match (&found.segment, successor) {
+        _ if is_last => SegmentRole::Active,
+        (Err(Fault::Unstarted), _) if found.number > look.end.position.segment => {
+            SegmentRole::Prepared
+        }
+        _ if is_stray(look, found.number) => SegmentRole::Stray,
+        (Ok(segment), Some(successor)) if has_footer(segment, successor.start.previous_end) => {
+            SegmentRole::Sealed
+        }
+        _ => SegmentRole::Unsealed,
+    };
+    let next = if is_last {
+        Some(look.end.next)
+    } else {
+        successor.map(|successor| successor.start.previous_next)
+    };
+    let defect = match &found.segment {
+        Ok(_) => None,
+        Err(Fault::Unstarted) if role == SegmentRole::Prepared => None,
+        Err(Fault::Unstarted) => Some(Defect::Zeros.to_string()),
+        Err(Fault::Defect(defect)) => Some(defect.clone()),
+    };
+    SegmentView {
+        number: found.number,
+        role,
+        base: segment.map(|segment| segment.base),
+        next,
+        epoch: segment.map(|segment| segment.header.epoch),
+        file_bytes: found.file_bytes,
+        defect,
+    }
+}
+
+/// Whether opening does not count the segment as one of the log.
+fn is_stray(look: &Look, number: SegmentNumber) -> bool {
+    number > look.end.position.segment || look.opening.dropped_segments.contains(&number)
+}
+
+/// Whether the footer stands where the log left `segment`.
+fn has_footer(segment: &Segment, end: Offset) -> bool {
+    let footer = |limit: u64| -> Result<bool> {
+        let frame = segment.stream().frame_at(end, Offset::new(limit))?;
+        Ok(frame.is_ok_and(|span| {
+            span.header.flags.is_control() && Control::of(&span.header) == Ok(Control::Footer)
+        }))
+    };
+    segment.file.length().and_then(footer).unwrap_or(false)
+}
+
+/// The lengths of all files that are ours. One that vanishes meanwhile counts nothing.
+pub(super) fn disk_bytes(directory: &dyn Directory) -> u64 {
+    let mut names: Vec<String> = [IDENTITY, STATE, LOCK].map(str::to_owned).to_vec();
+    let mut add = |folder: &str, is_ours: fn(&str) -> bool| {
+        let listed = directory.list(folder).unwrap_or_default();
+        let ours = listed.into_iter().filter(|name| is_ours(name));
+        names.extend(ours.map(|name| format!("{folder}/{name}")));
+    };
+    add(SEGMENTS, |name| SegmentFile::parse(name).is_some());
+    add(CURSORS, |name| consumer_of(name).is_some());
+    add(QUARANTINE, |_| true);
+    let lengths = names.iter().filter_map(|name| {
+        let file = directory.open(name, Access::Read).ok()?;
+        file.length().ok()
+    });
+    lengths.fold(0, u64::saturating_add)
+}
