@@ -79,11 +79,8 @@ fn refuse_foreign(log: &Log, consumer: &str, path: &Path, slot: &CursorSlot) -> 
     Ok(())
 }
 
-/// The error of a cursor whose slots are both bad.
-pub(super) fn unreadable(path: &Path, defect: Defect) -> Error {
-    if let Defect::Version { .. } = defect {
-        return defect.into_error(ErrorKind::Corrupt, "the cursor", path);
-    }
+/// The error of a cursor that was good a moment ago.
+pub(super) fn changed(path: &Path, defect: Defect) -> Error {
     corrupt(
         path,
         Sequence::ZERO..Sequence::ZERO,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::record::{Batch, Record};
 use super::registry::{Lease, Registry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Gap;
+use crate::event::{Gap, GapReason};
 use crate::log::{Found, Log, LogReader, Place};
 use crate::position::{Position, Sequence};
 use crate::segment::Span;
@@ -56,13 +56,15 @@ pub struct Consumer {
 struct InFlight<'a> {
     log: &'a Log,
     consumer: &'a str,
+    sequence: Sequence,
     accepted: bool,
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        if !self.accepted {
-            self.log.floor().refuse_in_flight(self.consumer);
+        if !self.accepted && self.log.floor().refuse_in_flight(self.consumer) {
+            let gap = Gap::new(self.sequence..self.sequence.plus(1), GapReason::Dropped);
+            self.log.tell(|listener| listener.dropped(&gap, 1));
         }
     }
 }
@@ -247,6 +249,7 @@ impl Consumer {
             let mut in_flight = InFlight {
                 log: &self.log,
                 consumer: &self.lease.name,
+                sequence,
                 accepted: false,
             };
             if sink(&Record::new(&self.reader, &span)).is_err() {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::cursor::{Effective, effective, unreadable};
+use super::cursor::{Effective, changed, effective};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{CURSORS, CursorSlot, Defect, consumer_id, cursor_file, valid_consumer_name};
+use crate::format::{CURSORS, CursorSlot, consumer_id, cursor_file, valid_consumer_name};
 use crate::log::{CursorFact, Cursors, Log, Place};
 use crate::position::Position;
 use crate::slots::SlotFile;
@@ -22,8 +22,8 @@ pub(crate) struct Registry {
 /// One consumer's cursor file.
 #[derive(Debug)]
 pub(super) struct CursorFile {
-    /// `Err` when neither slot counts: nobody may guess where the consumer was.
-    slots: Mutex<std::result::Result<SlotFile<CursorSlot>, Defect>>,
+    /// An error when neither slot counts: nobody may guess where the consumer was.
+    slots: Mutex<Result<SlotFile<CursorSlot>>>,
     /// Whether a live handle has the consumer.
     busy: AtomicBool,
 }
@@ -54,9 +54,10 @@ impl Registry {
                 Some(effective) => log.floor().set_consumer(&fact.consumer, effective.place),
                 None => log.floor().note_unreadable(),
             }
-            let slots = match fact.slot {
-                Ok(_) => SlotFile::open(log.directory(), &path)?,
-                Err(defect) => Err(defect),
+            let slots = match &fact.slot {
+                Ok(_) => SlotFile::open(log.directory(), &path)?
+                    .map_err(|defect| changed(&whole, defect)),
+                Err(error) => Err(error.clone()),
             };
             registry
                 .cursors
@@ -142,7 +143,7 @@ fn create(log: &Log, name: &str) -> Result<Arc<CursorFile>> {
 }
 
 impl CursorFile {
-    fn new(slots: std::result::Result<SlotFile<CursorSlot>, Defect>) -> Arc<Self> {
+    fn new(slots: Result<SlotFile<CursorSlot>>) -> Arc<Self> {
         Arc::new(Self {
             slots: Mutex::new(slots),
             busy: AtomicBool::new(false),
@@ -162,13 +163,12 @@ impl Lease {
         let path = log.directory().path().join(cursor_file(&self.name));
         match &*self.cursor.slots.lock() {
             Ok(slots) => effective(log, &self.name, &path, slots.newest()),
-            Err(defect) => Err(unreadable(&path, *defect)),
+            Err(error) => Err(error.clone()),
         }
     }
 
     /// Writes the cursor: survives the process on return, power loss after the next idle sync.
     pub(super) fn write(&self, log: &Log, next: Place, position: Option<Position>) -> Result<()> {
-        let path = || log.directory().path().join(cursor_file(&self.name));
         let known = position.filter(|_| next.log_bytes.is_some());
         let mut slots = self.cursor.slots.lock();
         let written = match &mut *slots {
@@ -183,7 +183,7 @@ impl Lease {
                 };
                 slots.write(slot)
             }
-            Err(defect) => return Err(unreadable(&path(), *defect)),
+            Err(error) => return Err(error.clone()),
         };
         drop(slots);
         written.map_err(|error| log.poison_unless_full(error))

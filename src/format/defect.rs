@@ -32,8 +32,6 @@ pub(crate) enum Defect {
     Owner { name: &'static str },
     /// A batch whose last frame is missing.
     OpenBatch,
-    /// The operating system could not read it.
-    Unreadable,
     /// No such file, or a segment that no successor names.
     Missing,
 }
@@ -53,7 +51,6 @@ impl Defect {
             Self::Field { name, .. } => format!("a legal {name}"),
             Self::Owner { name } => format!("the {name} of this file"),
             Self::OpenBatch => "the rest of the batch".to_owned(),
-            Self::Unreadable => "a readable file".to_owned(),
             Self::Missing => "a segment of this log".to_owned(),
         }
     }
@@ -71,7 +68,6 @@ impl Defect {
             Self::Field { found, .. } => found.to_string(),
             Self::Owner { name } => format!("another {name}"),
             Self::OpenBatch => "its end".to_owned(),
-            Self::Unreadable => "an input error".to_owned(),
             Self::Missing => "none".to_owned(),
         }
     }

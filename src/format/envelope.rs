@@ -4,8 +4,8 @@
 //! 0        8         12        16             16+n     20+n
 //! | magic  | version | body n  | body ...      | CRC-32C |
 //! ```
-//! The checksum covers everything before it. Magic, version and checksum are judged apart, so that
-//! a file of a later release is never called damaged.
+//! The checksum covers everything before it. This much is the same in every version, so that a file
+//! of a later release is told from a damaged one.
 
 #![deny(
     clippy::indexing_slicing,
@@ -50,9 +50,6 @@ pub(super) fn open(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Defect> {
     }
     let version = lead.u32().ok_or(short(wide(LEAD_BYTES)))?;
     let length = lead.u32().ok_or(short(wide(LEAD_BYTES)))?;
-    if version > VERSION || version == 0 {
-        return Err(Defect::Version { found: version });
-    }
     let body_end = LEAD_BYTES.saturating_add(narrow(u64::from(length)));
     let (covered, rest) = bytes
         .split_at_checked(body_end)
@@ -66,6 +63,9 @@ pub(super) fn open(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Defect> {
             expected,
             found: stored,
         });
+    }
+    if version != VERSION {
+        return Err(Defect::Version { found: version });
     }
     covered.get(LEAD_BYTES..).ok_or(Defect::Zeros)
 }
@@ -91,6 +91,9 @@ mod tests {
         ));
         let mut future = good.clone();
         future[8] = 9;
+        let body_end = future.len() - 4;
+        let checksum = crc32c(&future[..body_end]);
+        future[body_end..].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(
             open(*b"FBYTESTS", &future),
             Err(Defect::Version { found: 9 })

@@ -91,15 +91,12 @@ impl<S: Slot> Pair<S> {
             .find_map(|slot| slot.as_ref().err().copied())
     }
 
-    /// The version found where both slots are of a later release.
+    /// The version of a slot that a later release has written: the other may be out of date.
     pub(crate) fn future_version(&self) -> Option<Defect> {
         let future = |slot: &Result<S, Defect>| match slot {
             Err(defect @ Defect::Version { .. }) => Some(*defect),
             Err(_) | Ok(_) => None,
         };
-        self.newest()
-            .is_none()
-            .then(|| self.slots.iter().find_map(future))
-            .flatten()
+        self.slots.iter().find_map(future)
     }
 }

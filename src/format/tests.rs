@@ -608,11 +608,9 @@ fn of_two_slots_the_higher_valid_generation_counts() {
             .future_version()
             .is_none()
     );
-    let mut future = [0; 8192];
-    future
-        .get_mut(..12)
-        .expect("inside")
-        .copy_from_slice(b"FBYSTATE\x02\0\0\0");
+    let mut future = b"FBYSTATE\x02\0\0\0\0\0\0\0".to_vec();
+    let checksum = crate::format::checksum::crc32c(&future);
+    future.extend_from_slice(&checksum.to_le_bytes());
     let pair = Pair::<StateSlot>::decode(&future);
     assert_eq!(pair.future_version(), Some(Defect::Version { found: 2 }));
 }

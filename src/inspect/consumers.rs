@@ -18,10 +18,11 @@ pub(super) fn view_consumers(look: &Look, segments: &[SegmentView]) -> Vec<Consu
         .map(|fact| {
             let next = fact
                 .slot
-                .map_err(|defect| defect.to_string())
+                .as_ref()
+                .map_err(ToString::to_string)
                 .and_then(|slot| {
-                    refuse_foreign(look, &fact.consumer, &slot)?;
-                    Ok(effective_next(look, segments, &slot))
+                    refuse_foreign(look, &fact.consumer, slot)?;
+                    Ok(effective_next(look, segments, slot))
                 });
             ConsumerView {
                 name: fact.consumer.clone(),

@@ -273,7 +273,9 @@ impl Log {
             Integrity::Chained => last.chain,
             Integrity::Crc32c => Chain::default(),
         };
-        let segment = created.begin(start, last.next, chain);
+        let mut segment = created.begin(start, last.next, chain);
+        // What the table remembers; the start frame gets the time of its first record.
+        segment.started_at = self.host.now();
         self.table.add(&segment);
         appends.active = Some(Active {
             offset: segment.data_start(),

@@ -136,7 +136,7 @@ impl Log {
 
     /// Drops everything below `to`.
     pub(super) fn drop_to(&self, to: Place, reason: GapReason, notices: &mut Notices) {
-        if let Some((range, count)) = self.floor.drop_to(to) {
+        if let Some((range, count)) = self.floor.drop_to(to, reason) {
             notices.push(Notice::Dropped {
                 gap: Gap::new(range, reason),
                 count,

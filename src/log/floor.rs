@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::event::GapReason;
 use crate::position::Sequence;
 use crate::sync::{Condvar, Mutex, is_past};
 
@@ -40,9 +41,11 @@ pub(crate) struct Floor {
     dropped: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Floors {
     dropped: Place,
+    /// Why the floor was last dropped to there.
+    reason: GapReason,
     consumers: BTreeMap<String, Progress>,
     /// Consumers whose cursor cannot be read: nothing may be reclaimed past them.
     unreadable: u64,
@@ -69,7 +72,9 @@ impl Floor {
     pub(crate) fn new(dropped: Place) -> Self {
         let floors = Floors {
             dropped,
-            ..Floors::default()
+            reason: GapReason::Dropped,
+            consumers: BTreeMap::new(),
+            unreadable: 0,
         };
         Self {
             published: AtomicU64::new(dropped.sequence.get()),
@@ -93,6 +98,12 @@ impl Floor {
     /// Everything below this was dropped.
     pub(crate) fn dropped_to(&self) -> Place {
         self.floors.lock().dropped
+    }
+
+    /// The same, with the reason of the last drop.
+    pub(crate) fn dropped_with_reason(&self) -> (Sequence, GapReason) {
+        let floors = self.floors.lock();
+        (floors.dropped.sequence, floors.reason)
     }
 
     /// Below this nobody needs anything, `durably_dropped` being what was dropped for good; `None`
@@ -217,16 +228,15 @@ impl Floor {
 
     /// Drops everything below `to`; returns the range given up and how many of it count as
     /// dropped now. A record in flight is counted later.
-    pub(crate) fn drop_to(&self, to: Place) -> Option<(Range<Sequence>, u64)> {
+    pub(crate) fn drop_to(&self, to: Place, reason: GapReason) -> Option<(Range<Sequence>, u64)> {
         let mut floors = self.floors.lock();
         let from = floors.floor().sequence;
-        if to.sequence <= floors.dropped.sequence {
-            return None;
-        }
-        floors.dropped = to;
+        // What was delivered is not dropped: it may be kept, and read again.
         if to.sequence <= from {
             return None;
         }
+        floors.dropped = to;
+        floors.reason = reason;
         let range = from..to.sequence;
         let in_flight = floors
             .consumers
@@ -304,7 +314,7 @@ mod tests {
         assert_eq!(floor.acknowledge("b", at(2)), 2);
         assert_eq!(floor.sequence(), Sequence::new(2));
         assert_eq!(
-            floor.drop_to(at(3)),
+            floor.drop_to(at(3), GapReason::Dropped),
             Some((Sequence::new(2)..Sequence::new(3), 1))
         );
         assert_eq!(floor.sequence(), Sequence::new(3));
@@ -314,7 +324,7 @@ mod tests {
     fn without_a_consumer_only_dropping_raises_the_floor() {
         let floor = Floor::new(at(0));
         assert_eq!(floor.reclaimable_to(Sequence::ZERO), Some(Sequence::ZERO));
-        floor.drop_to(at(2));
+        floor.drop_to(at(2), GapReason::Dropped);
         assert_eq!(
             floor.reclaimable_to(Sequence::new(2)),
             Some(Sequence::new(2))
@@ -326,7 +336,7 @@ mod tests {
         let floor = floor_with_consumer();
         assert!(floor.take_in_flight("a", Sequence::ZERO));
         assert_eq!(
-            floor.drop_to(at(5)),
+            floor.drop_to(at(5), GapReason::Dropped),
             Some((Sequence::ZERO..Sequence::new(5), 4))
         );
         assert_eq!(floor.acknowledge("a", at(1)), 1);
@@ -337,7 +347,7 @@ mod tests {
     fn a_record_dropped_in_flight_and_refused_counts_as_dropped_only() {
         let floor = floor_with_consumer();
         assert!(floor.take_in_flight("a", Sequence::ZERO));
-        floor.drop_to(at(5));
+        floor.drop_to(at(5), GapReason::Dropped);
         assert!(floor.refuse_in_flight("a"));
         assert_eq!(floor.counts(), (0, 5));
     }
@@ -345,7 +355,7 @@ mod tests {
     #[test]
     fn a_dropped_record_is_not_handed_out() {
         let floor = floor_with_consumer();
-        floor.drop_to(at(1));
+        floor.drop_to(at(1), GapReason::Dropped);
         assert!(!floor.take_in_flight("a", Sequence::ZERO));
         assert!(floor.take_in_flight("a", Sequence::new(1)));
     }

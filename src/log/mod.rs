@@ -155,6 +155,7 @@ impl Log {
         deadline: Option<Instant>,
     ) -> Result<bool> {
         self.check()?;
+        let sequence = sequence.max(self.floor.dropped_to().sequence);
         self.watermark.wait_written(sequence, deadline)
     }
 
@@ -175,16 +176,15 @@ impl Log {
 
     /// The oldest record that can be read, and why nothing before it can.
     pub(crate) fn first_with_reason(&self) -> Result<(Sequence, GapReason)> {
-        let dropped = self.floor.dropped_to().sequence;
-        let Some(first) = self.table.first() else {
-            return Ok((dropped, GapReason::Dropped));
+        let (dropped, reason) = self.floor.dropped_with_reason();
+        let base = match self.table.first() {
+            Some(first) => self.table.known(first)?.map(|known| known.base),
+            None => None,
         };
-        let base = self.table.known(first)?.map_or(dropped, |known| known.base);
-        if base > dropped {
-            Ok((base, GapReason::Reclaimed))
-        } else {
-            Ok((dropped, GapReason::Dropped))
-        }
+        Ok(match base {
+            Some(base) if base > dropped => (base, GapReason::Reclaimed),
+            Some(_) | None => (dropped, reason),
+        })
     }
 
     /// A cursor was written: it is synced when the log is idle, and may have freed a segment.

@@ -15,7 +15,7 @@ use super::{Host, Log, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Listener;
 use crate::format::{
-    CURSORS, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file,
+    CURSORS, IDENTITY, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file,
 };
 use crate::position::{Epoch, QueueId, SegmentNumber};
 use crate::recovery::{
@@ -54,6 +54,9 @@ struct Begun {
 pub(crate) fn open(means: Means, settings: Settings) -> Result<Opened> {
     let started = Instant::now();
     let directory = &*means.directory;
+    if !settings.may_create && !is_anything_here(directory)? {
+        return Err(refuse(Refusal::NotThere, None, directory));
+    }
     let process = means.host.process();
     let lock = directory.lock(LOCK, &format!("{process}\n"))?;
     let found = survey(directory)?;
@@ -100,6 +103,14 @@ pub(crate) fn open(means: Means, settings: Settings) -> Result<Opened> {
         report,
         cursors: found.cursors,
     })
+}
+
+/// Whether a queue, or what is left of one, is in the directory. Nothing is touched, nor locked.
+fn is_anything_here(directory: &dyn Directory) -> Result<bool> {
+    let names = directory.list("")?;
+    Ok(names
+        .iter()
+        .any(|name| [IDENTITY, SEGMENTS].contains(&name.as_str())))
 }
 
 fn create(means: &Means, settings: &Settings, opener: u64) -> Result<Begun> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::format::{Defect, SegmentFile, segment_file};
 use crate::position::{Epoch, Offset, QueueId, SegmentNumber, Sequence};
 use crate::segment::Segment;
@@ -112,6 +112,9 @@ impl SegmentTable {
         number: SegmentNumber,
     ) -> Result<std::result::Result<Segment, Defect>> {
         let opened = Segment::open(&*self.directory, self.queue, number)?;
+        if let Err(defect @ Defect::Version { .. }) = opened {
+            return Err(defect.into_error(ErrorKind::Corrupt, "a segment", &self.path(number)));
+        }
         if let Ok(segment) = &opened
             && let Some(known) = self.known.write().get_mut(&number)
         {

@@ -6,7 +6,7 @@
     clippy::as_conversions
 )]
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{
     BLOCK_BYTES, CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE,
     SEGMENTS, STATE, SegmentFile, SegmentHeader, Slot, Start, StateSlot, consumer_of, cursor_file,
@@ -50,7 +50,8 @@ pub(crate) struct Survey {
 #[derive(Debug)]
 pub(crate) struct CursorFact {
     pub(crate) consumer: String,
-    pub(crate) slot: std::result::Result<CursorSlot, Defect>,
+    /// An error where neither slot counts, or the file cannot be read.
+    pub(crate) slot: Result<CursorSlot>,
 }
 
 /// One segment file that may be unsettled.
@@ -188,13 +189,10 @@ fn read_cursors(directory: &dyn Directory, own: &Identity, survey: &mut Survey) 
         let pair = match read_slots::<CursorSlot>(directory, &path) {
             Ok(Some(pair)) => pair,
             Ok(None) => continue,
-            Err(_) => {
-                // Its consumer's trouble, not the queue's; but it must not be taken for a new one.
-                let slot = Err(Defect::Unreadable);
-                survey.cursors.push(CursorFact {
-                    consumer: consumer.to_owned(),
-                    slot,
-                });
+            // Its consumer's trouble, not the queue's; but it must not be taken for a new one.
+            Err(error) => {
+                let (consumer, slot) = (consumer.to_owned(), Err(error));
+                survey.cursors.push(CursorFact { consumer, slot });
                 continue;
             }
         };
@@ -204,13 +202,25 @@ fn read_cursors(directory: &dyn Directory, own: &Identity, survey: &mut Survey) 
             survey.epoch = survey.epoch.max(slot.epoch);
         }
         let slot = pair.newest().map(|(_, slot)| *slot);
-        let slot = slot.ok_or(pair.defect().unwrap_or(Defect::Zeros));
+        let slot = slot.ok_or_else(|| unreadable(directory, &path, &pair));
         survey.cursors.push(CursorFact {
             consumer: consumer.to_owned(),
             slot,
         });
     }
     Ok(())
+}
+
+/// The error of a cursor whose slots are both bad.
+fn unreadable(directory: &dyn Directory, name: &str, pair: &Pair<CursorSlot>) -> Error {
+    let defect = pair.defect().unwrap_or(Defect::Zeros);
+    Error::corrupt(Corruption {
+        file: directory.path().join(name),
+        offset: Offset::ZERO,
+        range: Sequence::ZERO..Sequence::ZERO,
+        expected: defect.expected(),
+        found: defect.found(),
+    })
 }
 
 /// A file of a later release is not damaged, and nothing may be decided without it.
@@ -236,6 +246,13 @@ fn quiet_after(directory: &dyn Directory, state: &StateSlot) -> Result<bool> {
         Err(error) if error.is_missing() => return Ok(false),
         Err(error) => return Err(error),
     };
+    match read_header(&*file, state.queue, end.segment)? {
+        Ok(_) => {}
+        Err(defect @ Defect::Version { .. }) => {
+            return Err(defect.into_error(ErrorKind::Corrupt, "a segment", file.path()));
+        }
+        Err(_) => return Ok(false),
+    }
     if file.length()? < end.offset.get() {
         return Ok(false);
     }

@@ -284,6 +284,12 @@ impl Walker<'_> {
             behind
         };
         let mut seen = run.map_or(end.next, |run| run.seen).max(end.next);
+        if let Some((at, which)) = self.here.filter(|_| bytes > 0) {
+            // Whole frames behind the hole, which go with it.
+            let runs = self.facts.get(at).map(|fact| fact.scan.runs.as_slice());
+            let later = runs.unwrap_or_default().iter().skip(which);
+            seen = later.map(|run| run.seen).fold(seen, Sequence::max);
+        }
         let mut first = (bytes > 0).then_some(end.position);
         for fact in self.facts {
             let of_the_log = self.found.members.contains(&fact.number);
