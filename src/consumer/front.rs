@@ -24,7 +24,7 @@ impl Consumer {
                 Found::Record(span) => return Ok(Some(span)),
                 Found::End => return Ok(None),
                 // Dropped and deleted while it was being read: a gap, told at the next turn.
-                Found::Damage(corruption) if self.log.first()? > corruption.range.start => {}
+                Found::Damage(corruption) if self.log.first() > corruption.range.start => {}
                 Found::Damage(corruption) => self.meet_damage(corruption)?,
             }
         }
@@ -34,7 +34,7 @@ impl Consumer {
     pub(super) fn readable(&mut self) -> Result<Sequence> {
         self.log.check()?;
         let next = self.reader.next();
-        let (first, reason) = self.log.first_with_reason()?;
+        let (first, reason) = self.log.first_with_reason();
         if next < first {
             // Told is told: the gap must not come back with an older cursor.
             self.lease.write(&self.log, Place::new(first, None), None)?;

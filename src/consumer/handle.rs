@@ -276,7 +276,7 @@ impl Consumer {
     /// otherwise as for [`ack_through`](Self::ack_through).
     pub fn seek(&mut self, sequence: Sequence) -> Result<()> {
         self.log.check()?;
-        let (first, next) = (self.log.first()?, self.log.next());
+        let (first, next) = (self.log.first(), self.log.next());
         if sequence < first || sequence > next {
             let what = format!("cannot go to {sequence}: the log holds {first}..{next}");
             return Err(Error::new(ErrorKind::OutOfRange, what));
@@ -309,6 +309,7 @@ impl Consumer {
     pub fn skip_corrupt(&mut self) -> Result<Option<Gap>> {
         let limit = self.readable()?;
         match self.reader.peek(limit)? {
+            Found::Damage(corruption) if self.log.first() > corruption.range.start => Ok(None),
             Found::Damage(corruption) => self.skip_damage(&corruption).map(Some),
             Found::Record(_) | Found::End => Ok(None),
         }

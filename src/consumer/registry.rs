@@ -131,7 +131,7 @@ fn create(log: &Log, name: &str) -> Result<Arc<CursorFile>> {
         queue: log.identity().queue,
         consumer: consumer_id(name),
         epoch: log.epoch(),
-        next: log.first()?,
+        next: log.first(),
         watermark: log.durable(),
         position: Position::default(),
         log_bytes: 0,

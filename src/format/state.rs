@@ -41,6 +41,8 @@ pub(crate) struct StateSlot {
     pub(crate) end: End,
     /// Segments below this are reclaimed, whether or not their files are gone.
     pub(crate) first_segment: SegmentNumber,
+    /// The base of that segment: records from here on are missing only through damage.
+    pub(crate) first_base: Sequence,
     /// Every sequence below this survives power loss.
     pub(crate) watermark: Sequence,
     /// Everything below this was dropped, as the records below `watermark` alone enforce it.
@@ -67,6 +69,7 @@ impl Slot for StateSlot {
             .u64(self.end.log_bytes)
             .bytes(&self.end.chain.bytes())
             .u64(self.first_segment.get())
+            .u64(self.first_base.get())
             .u64(self.watermark.get())
             .u64(self.floor.get());
         body
@@ -102,6 +105,7 @@ impl Slot for StateSlot {
                 chain: Chain::new(fields.bytes()?),
             },
             first_segment: SegmentNumber::new(fields.u64()?),
+            first_base: Sequence::new(fields.u64()?),
             watermark: Sequence::new(fields.u64()?),
             floor: Sequence::new(fields.u64()?),
         }))

@@ -38,10 +38,10 @@ const FOOTER_FRAME_BYTES: &str = "eb4c059cfa00d9d8180000000200090058575655545352
 const PADDING_FRAME_BYTES: &str = "ebd4760de30130c40800000003000900585756555453525168676665646362\
     6178777675747372710000000000000000";
 
-const STATE_BYTES: &str = "464259535441544501000000880000000807060504030201101112131415161718191a\
+const STATE_BYTES: &str = "464259535441544501000000900000000807060504030201101112131415161718191a\
     1b1c1d1e1f2827262524232221010000000000000038373635343332314847464544434241585756555453525168\
     676665646362617877767574737271808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e\
-    9fa8a7a6a5a4a3a2a1b8b7b6b5b4b3b2b1c8c7c6c5c4c3c2c1aed39053";
+    9fa8a7a6a5a4a3a2a1d8d7d6d5d4d3d2d1b8b7b6b5b4b3b2b1c8c7c6c5c4c3c2c19625f2ec";
 
 const CURSOR_BYTES: &str = "464259435552535201000000780000000807060504030201101112131415161718191a\
     1b1c1d1e1f64e5c6d18adbd1b3880fb7c70b0b403d38373635343332314847464544434241585756555453525168\
@@ -161,6 +161,7 @@ fn state() -> StateSlot {
             chain: Chain::new(run_from(0x80)),
         },
         first_segment: SegmentNumber::new(counting(0xa1)),
+        first_base: Sequence::new(counting(0xd1)),
         watermark: Sequence::new(counting(0xb1)),
         floor: Sequence::new(counting(0xc1)),
     }
@@ -524,8 +525,25 @@ fn magic_version_and_checksum_are_three_different_defects_of_every_envelope() {
             matches!(spoiled(0, b'X'), Err(Defect::Magic { .. })),
             "{name}"
         );
-        assert_eq!(spoiled(8, 2), Err(Defect::Version { found: 2 }), "{name}");
-        assert_eq!(spoiled(8, 0), Err(Defect::Version { found: 0 }), "{name}");
+        // A version that nobody wrote is damage; one under a good checksum is a later release.
+        assert!(
+            matches!(spoiled(8, 2), Err(Defect::Checksum { .. })),
+            "{name}"
+        );
+        let mut later = golden.bytes.clone();
+        *later.get_mut(8).expect("inside") = 2;
+        let length = later.get(12).copied().map_or(0, usize::from);
+        let covered = later.get(..16 + length).expect("the body");
+        let checksum = super::checksum::crc32c(covered).to_le_bytes();
+        later
+            .get_mut(16 + length..20 + length)
+            .expect("the checksum")
+            .copy_from_slice(&checksum);
+        assert_eq!(
+            (golden.decode)(&later),
+            Err(Defect::Version { found: 2 }),
+            "{name}"
+        );
         assert!(
             matches!(spoiled(20, 0xff), Err(Defect::Checksum { .. })),
             "{name}"
@@ -1025,8 +1043,8 @@ fn the_tables_of_slots_agree_with_the_code() {
     let chain = run_from::<32>(0x80);
     let [one, two, three, four, five] = [0x01, 0x21, 0x31, 0x41, 0x51].map(field);
     let [six, seven, eight, nine] = [0x61, 0x71, 0xa1, 0xb1].map(field);
-    let ten = field(0xc1);
-    let state: [(&str, &[u8]); 13] = [
+    let [ten, eleven] = [0xc1, 0xd1].map(field);
+    let state: [(&str, &[u8]); 14] = [
         ("generation", &one),
         ("queue id", &id),
         ("opener", &two),
@@ -1038,6 +1056,7 @@ fn the_tables_of_slots_agree_with_the_code() {
         ("log bytes", &seven),
         ("chain", &chain),
         ("first segment", &eight),
+        ("first base", &eleven),
         ("watermark", &nine),
         ("floor", &ten),
     ];

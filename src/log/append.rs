@@ -146,6 +146,12 @@ impl Log {
             }
             // A commit in between may have failed, or the queue may have been closed.
             self.check_open()?;
+            if self
+                .lacking_room(&appends, wide(records.len()), bytes)
+                .is_some()
+            {
+                self.evict_expired(&mut appends, self.host.now(), notices);
+            }
             if let Some(Lacking { target, reason }) =
                 self.lacking_room(&appends, wide(records.len()), bytes)
             {

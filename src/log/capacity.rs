@@ -6,8 +6,8 @@
 
 use super::appends::Appends;
 use super::floor::Place;
+use super::lookup::{Here, find};
 use super::notices::{Notice, Notices};
-use super::reader::{Here, find};
 use super::{Log, Overflow};
 use crate::error::{FullReason, Result};
 use crate::event::{Gap, GapReason};
@@ -45,16 +45,16 @@ impl Log {
     /// The floor with its frame bytes. No lock is held.
     pub(crate) fn floor_place(&self) -> Result<Place> {
         let place = self.floor.place();
-        if place.log_bytes.is_some() {
-            return Ok(place);
-        }
         let sequence = place.sequence;
         let (next, end_bytes) = {
             let appends = self.appends.lock();
             (appends.next, appends.end().log_bytes)
         };
         let bytes = if sequence >= next {
-            Some(end_bytes)
+            // Padding may follow the last record; nobody waits for it.
+            return Ok(Place::new(sequence, Some(end_bytes)));
+        } else if place.log_bytes.is_some() {
+            return Ok(place);
         } else {
             let here = find(self, sequence, |number| self.active_index(number, sequence))?;
             here.map(|here| here.segment.log_bytes_at(here.offset))
@@ -91,7 +91,12 @@ impl Log {
         let floor = self.floor.place();
         // Unknown only where the floor stands at damage: then nothing is held against the caller.
         let below = floor.log_bytes.unwrap_or(appends.end().log_bytes);
-        let held = appends.end().log_bytes.saturating_sub(below);
+        let waiting = appends.next > floor.sequence;
+        let held = if waiting {
+            appends.end().log_bytes.saturating_sub(below)
+        } else {
+            0
+        };
         if held.saturating_add(bytes) > settings.max_bytes {
             let never = bytes > settings.max_bytes;
             let target = floor.sequence.plus(1);
@@ -104,16 +109,22 @@ impl Log {
         None
     }
 
+    /// Gives up what is too old.
+    pub(super) fn evict_expired(&self, appends: &mut Appends, now: u64, notices: &mut Notices) {
+        let Some(age) = self.settings.max_age else {
+            return;
+        };
+        let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+        let oldest_time = now.saturating_sub(age);
+        self.advance_oldest(appends, |time, _| time < oldest_time)
+            .map(|to| self.drop_to(to, GapReason::Expired, notices))
+            .ok();
+    }
+
     /// Gives up what is too old, and with `DropOldest` what is too much. A record that cannot be
     /// looked at stays for now: the new ones are in the log all the same.
     pub(super) fn evict(&self, appends: &mut Appends, now: u64, notices: &mut Notices) {
-        if let Some(age) = self.settings.max_age {
-            let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-            let oldest_time = now.saturating_sub(age);
-            self.advance_oldest(appends, |time, _| time < oldest_time)
-                .map(|to| self.drop_to(to, GapReason::Expired, notices))
-                .ok();
-        }
+        self.evict_expired(appends, now, notices);
         if self.settings.overflow != Overflow::DropOldest {
             return;
         }

@@ -47,6 +47,8 @@ struct Floors {
     /// Why the floor was last dropped to there.
     reason: GapReason,
     consumers: BTreeMap<String, Progress>,
+    /// Records that were dropped while in flight: counted once it is known how that ended.
+    undecided: Vec<Sequence>,
     /// Consumers whose cursor cannot be read: nothing may be reclaimed past them.
     unreadable: u64,
 }
@@ -68,12 +70,21 @@ impl Floors {
     }
 }
 
+impl Floors {
+    /// Whether the record `sequence` was waiting to be counted; it is not any more.
+    fn decide(&mut self, sequence: Sequence) -> bool {
+        let waiting = self.undecided.iter().position(|at| *at == sequence);
+        waiting.map(|at| self.undecided.swap_remove(at)).is_some()
+    }
+}
+
 impl Floor {
     pub(crate) fn new(dropped: Place) -> Self {
         let floors = Floors {
             dropped,
             reason: GapReason::Dropped,
             consumers: BTreeMap::new(),
+            undecided: Vec::new(),
             unreadable: 0,
         };
         Self {
@@ -194,11 +205,15 @@ impl Floor {
         let Some(sequence) = progress.in_flight.take() else {
             return false;
         };
-        let passed = sequence < floors.dropped.sequence;
-        if passed {
+        let elsewhere = floors
+            .consumers
+            .values()
+            .any(|progress| progress.in_flight == Some(sequence));
+        let dropped = !elsewhere && floors.decide(sequence);
+        if dropped {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        passed
+        dropped
     }
 
     /// `consumer` acknowledged everything before `next`; returns how many records that delivers.
@@ -210,16 +225,13 @@ impl Floor {
         };
         let from = progress.next.sequence.max(dropped);
         let mut delivered = next.sequence.since(from);
-        // Dropped while in flight, and accepted after all.
-        if progress
-            .in_flight
-            .take()
-            .is_some_and(|at| at < dropped && at < next.sequence)
-        {
-            delivered += 1;
-        }
+        let in_flight = progress.in_flight.take();
         if next.sequence > progress.next.sequence {
             progress.next = next;
+        }
+        // Dropped while in flight, and accepted after all.
+        if in_flight.is_some_and(|at| at < next.sequence && floors.decide(at)) {
+            delivered += 1;
         }
         self.delivered.fetch_add(delivered, Ordering::Relaxed);
         self.publish(&floors);
@@ -238,15 +250,18 @@ impl Floor {
         floors.dropped = to;
         floors.reason = reason;
         let range = from..to.sequence;
-        let in_flight = floors
-            .consumers
-            .values()
-            .filter_map(|progress| progress.in_flight);
-        let undecided = in_flight.filter(|at| range.contains(at)).count();
+        let mut undecided = Vec::new();
+        for progress in floors.consumers.values() {
+            // What its consumer had acknowledged before is being read again, not delivered.
+            let undelivered = |at: &Sequence| range.contains(at) && *at >= progress.next.sequence;
+            let in_flight = progress.in_flight.filter(undelivered);
+            undecided.extend(in_flight.filter(|at| !undecided.contains(at)));
+        }
         let count = to
             .sequence
             .since(from)
-            .saturating_sub(crate::format::wide(undecided.min(1)));
+            .saturating_sub(crate::format::wide(undecided.len()));
+        floors.undecided.append(&mut undecided);
         self.dropped.fetch_add(count, Ordering::Relaxed);
         self.publish(&floors);
         Some((range, count))

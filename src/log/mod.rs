@@ -14,6 +14,7 @@ mod committer;
 mod floor;
 mod group;
 mod host;
+mod lookup;
 mod notices;
 mod open;
 mod reader;
@@ -89,6 +90,8 @@ pub(crate) struct Log {
     reclaiming: Mutex<()>,
     /// Deleting is worth a try once the floor is here.
     reclaim_at: AtomicU64,
+    /// The base of the first segment: what is below was delivered, or dropped, and deleted.
+    first_base: AtomicU64,
     /// The drop floor as the last commit made it durable.
     committed_floor: AtomicU64,
     /// Set when closing begins: nothing more is accepted.
@@ -170,21 +173,19 @@ impl Log {
     }
 
     /// The oldest record that can be read.
-    pub(crate) fn first(&self) -> Result<Sequence> {
-        self.first_with_reason().map(|(first, _)| first)
+    pub(crate) fn first(&self) -> Sequence {
+        self.first_with_reason().0
     }
 
     /// The oldest record that can be read, and why nothing before it can.
-    pub(crate) fn first_with_reason(&self) -> Result<(Sequence, GapReason)> {
+    pub(crate) fn first_with_reason(&self) -> (Sequence, GapReason) {
         let (dropped, reason) = self.floor.dropped_with_reason();
-        let base = match self.table.first() {
-            Some(first) => self.table.known(first)?.map(|known| known.base),
-            None => None,
-        };
-        Ok(match base {
-            Some(base) if base > dropped => (base, GapReason::Reclaimed),
-            Some(_) | None => (dropped, reason),
-        })
+        let base = Sequence::new(self.first_base.load(Ordering::Acquire));
+        if base > dropped {
+            (base, GapReason::Reclaimed)
+        } else {
+            (dropped, reason)
+        }
     }
 
     /// A cursor was written: it is synced when the log is idle, and may have freed a segment.

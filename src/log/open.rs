@@ -257,6 +257,7 @@ fn assemble(
         cursors: Mutex::new(None),
         reclaiming: Mutex::new(()),
         reclaim_at: AtomicU64::new(0),
+        first_base: AtomicU64::new(state.first_base.get()),
         committed_floor: AtomicU64::new(floor.sequence.get()),
         closing: AtomicBool::new(false),
         enqueued: AtomicU64::new(0),

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Log;
+use super::lookup::{Here, find};
 use crate::error::{Corruption, Result};
-use crate::format::{Control, Defect, IndexEntry};
+use crate::format::{Control, Defect};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
-use crate::segment::{FrameStream, Segment, Span, read_index, resync, scan, write_index};
+use crate::segment::{Span, resync};
 
 /// A place in the log that moves forward.
 #[derive(Debug)]
@@ -18,28 +19,6 @@ pub(crate) struct LogReader {
     next: Sequence,
     /// The durable watermark when the buffer was last emptied: frames below it are whole in it.
     fresh_to: Sequence,
-}
-
-/// A place in a segment.
-#[derive(Debug)]
-pub(super) struct Here {
-    pub(super) segment: Segment,
-    pub(super) stream: FrameStream,
-    pub(super) offset: Offset,
-    /// The length of the file when it was last asked for.
-    pub(super) limit: Offset,
-}
-
-impl Here {
-    pub(super) fn new(segment: Segment, offset: Offset) -> Result<Self> {
-        let limit = Offset::new(segment.file.length()?);
-        Ok(Self {
-            stream: segment.stream(),
-            segment,
-            offset,
-            limit,
-        })
-    }
 }
 
 /// What is at the reader's place.
@@ -271,6 +250,7 @@ impl LogReader {
             None => self.place_of_missing()?,
         };
         let end = self.damage_end(number)?;
+        let (number, offset, defect) = self.culprit((number, offset, defect))?;
         Ok(Found::Damage(Corruption {
             file: self.log.table().path(number),
             offset,
@@ -278,6 +258,21 @@ impl LogReader {
             expected: defect.expected(),
             found: defect.found(),
         }))
+    }
+
+    /// Where a segment ends as it should, the damage is in the file of the following one.
+    fn culprit(
+        &self,
+        found: (SegmentNumber, Offset, Defect),
+    ) -> Result<(SegmentNumber, Offset, Defect)> {
+        let following = self.log.table().following(found.0);
+        let Some(following) = following.filter(|_| found.2 == Defect::Missing) else {
+            return Ok(found);
+        };
+        Ok(match self.log.table().open(following)? {
+            Ok(_) => found,
+            Err(defect) => (following, Offset::ZERO, defect),
+        })
     }
 
     /// The segment in which `next` should have been.
@@ -314,72 +309,5 @@ impl LogReader {
             .map(|mark| mark.next)
             .filter(|next| *next > self.next);
         Ok(resumed.map_or(bound, |next| next.min(bound)))
-    }
-}
-
-/// Where `target` is, by its segment, the segment's index (for the one that grows, `active` tells)
-/// and a walk of at most one index step. `None` when no segment of the log can be read there.
-pub(super) fn find(
-    log: &Log,
-    target: Sequence,
-    active: impl FnOnce(SegmentNumber) -> Option<IndexEntry>,
-) -> Result<Option<Here>> {
-    let Some(number) = log.table().segment_of(target)? else {
-        return Ok(None);
-    };
-    let Ok(segment) = log.table().open(number)? else {
-        return Ok(None);
-    };
-    if segment.base > target {
-        return Ok(None);
-    }
-    let entry = active(number).or_else(|| indexed(log, &segment, target));
-    let start = segment.data_start();
-    let mut here = Here::new(segment, entry.map_or(start, |entry| entry.offset))?;
-    if !walk_to(&mut here, target)? && entry.is_some() {
-        // The index may be wrong: it is a cache. Walk from the start.
-        here.offset = start;
-        walk_to(&mut here, target)?;
-    }
-    Ok(Some(here))
-}
-
-/// What a sealed segment's index file says; where there is none that can be used it is made anew.
-fn indexed(log: &Log, segment: &Segment, target: Sequence) -> Option<IndexEntry> {
-    if let Some(index) = read_index(log.directory(), segment) {
-        return index.at_or_before(target);
-    }
-    log.table().following(segment.number())?;
-    let scanned = scan(segment).ok()?;
-    let run = scanned.runs.first()?;
-    let covered = (run.to.next, run.to.offset);
-    // A cache: when it cannot be written, the next look-up scans again.
-    if log.check().is_ok() {
-        write_index(log.directory(), segment, &scanned.index, covered).ok();
-    }
-    scanned.index.at_or_before(target)
-}
-
-/// Walks from `here.offset` to the frame of `target`, past holes before it; true when found.
-fn walk_to(here: &mut Here, target: Sequence) -> Result<bool> {
-    let mut due = Sequence::ZERO;
-    loop {
-        match here.stream.frame_at(here.offset, here.limit)? {
-            Ok(span) if span.header.flags.is_control() => {
-                if Control::of(&span.header) == Ok(Control::Footer) {
-                    return Ok(false);
-                }
-                here.offset = span.end;
-            }
-            Ok(span) if span.header.sequence < target => {
-                due = span.header.sequence.plus(1);
-                here.offset = span.end;
-            }
-            Ok(span) => return Ok(span.header.sequence == target),
-            Err(_) => match resync(&here.segment, here.offset, due)? {
-                Some(mark) if mark.next <= target => here.offset = mark.offset,
-                Some(_) | None => return Ok(false),
-            },
-        }
     }
 }

@@ -44,8 +44,12 @@ impl Log {
         self.sync_cursors()
             .map_err(|error| self.poison_on_loss(error, notices))?;
         let floor = self.durable_floor();
-        let committed = self.state.lock().commit_first(first, floor);
+        let Some(known) = self.table.known(first)? else {
+            return Ok(0);
+        };
+        let committed = self.state.lock().commit_first((first, known.base), floor);
         committed.map_err(|error| self.poison_on_loss(error, notices))?;
+        self.first_base.store(known.base.get(), Ordering::Release);
         for number in &free {
             self.table.remove(*number);
             let bytes = self.delete_segment(*number)?;

@@ -58,10 +58,15 @@ impl State {
         self.slots.sync()
     }
 
-    /// Says, durably, which segment is the first: those before it are about to go.
-    pub(super) fn commit_first(&mut self, first: SegmentNumber, floor: Sequence) -> Result<()> {
+    /// Says, durably, which segment is the first, and its base: those before it are about to go.
+    pub(super) fn commit_first(
+        &mut self,
+        (first, base): (SegmentNumber, Sequence),
+        floor: Sequence,
+    ) -> Result<()> {
         let slot = self.changed(|slot| {
             slot.first_segment = first;
+            slot.first_base = base;
             slot.floor = slot.floor.max(floor);
         });
         self.slots.commit(slot)

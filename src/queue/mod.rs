@@ -210,11 +210,8 @@ impl Queue {
     }
 
     /// The oldest record that can be read; equal to [`next`](Self::next) when there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Io`] when its segment cannot be looked at.
-    pub fn first(&self) -> Result<Sequence> {
+    #[must_use]
+    pub fn first(&self) -> Sequence {
         self.inner.log.first()
     }
 
@@ -267,7 +264,7 @@ impl Queue {
         let (delivered, dropped) = log.floor().counts();
         let next = log.next();
         Ok(QueueStats {
-            first: log.first()?,
+            first: log.first(),
             next,
             durable: log.durable(),
             floor: place.sequence,

@@ -125,6 +125,7 @@ fn state_from_segments(
     for number in &survey.numbers {
         if let Ok(segment) = Segment::open(directory, identity.queue, *number)? {
             state.floor = segment.base;
+            state.first_base = segment.base;
             break;
         }
     }
