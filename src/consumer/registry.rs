@@ -51,6 +51,11 @@ impl Registry {
                 Err(_) => None,
             };
             match counts {
+                // A consumer that went back to what is gone waits for nothing of it.
+                Some(Effective { place, .. }) if place.sequence < log.first() => {
+                    let first = Place::new(log.first(), None);
+                    log.floor().set_consumer(&fact.consumer, first);
+                }
                 Some(effective) => log.floor().set_consumer(&fact.consumer, effective.place),
                 None => log.floor().note_unreadable(),
             }
@@ -186,6 +191,8 @@ impl Lease {
             Err(error) => return Err(error.clone()),
         };
         drop(slots);
+        // Also after a failure: what it disturbed was put back, and wants its sync.
+        log.bell().idle_later();
         written.map_err(|error| log.poison_unless_full(error))
     }
 }

@@ -267,6 +267,7 @@ impl Log {
             .and_then(|()| self.sync_written_cursors())
         {
             self.poison_on_loss(error, &mut notices);
+            self.bell.idle_later();
         }
         self.tell_all(notices);
     }

@@ -188,9 +188,8 @@ impl Log {
         }
     }
 
-    /// A cursor was written: it is synced when the log is idle, and may have freed a segment.
+    /// A cursor moved, and may have freed a segment.
     pub(crate) fn cursor_moved(&self) {
-        self.bell.idle_later();
         self.floor_moved();
     }
 

@@ -122,12 +122,12 @@ fn state_from_segments(
         first_segment: oldest,
         ..StateSlot::default()
     };
-    for number in &survey.numbers {
-        if let Ok(segment) = Segment::open(directory, identity.queue, *number)? {
-            state.floor = segment.base;
-            state.first_base = segment.base;
-            break;
-        }
+    // Where the oldest segment cannot be read, what it held is damaged, not dropped.
+    if let Some(number) = survey.numbers.first()
+        && let Ok(segment) = Segment::open(directory, identity.queue, *number)?
+    {
+        state.floor = segment.base;
+        state.first_base = segment.base;
     }
     Ok(state)
 }

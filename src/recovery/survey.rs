@@ -104,7 +104,7 @@ pub(crate) fn survey(directory: &dyn Directory) -> Result<Survey> {
     read_state(directory, &identity, &mut survey)?;
     read_cursors(directory, &identity, &mut survey)?;
     if let Some(state) = survey.state.filter(|state| state.clean) {
-        survey.quiet = quiet_after(directory, &state)?;
+        survey.quiet = quiet_after(directory, &identity, &survey.numbers, &state)?;
     }
     if !survey.is_clean() {
         scan_unsettled(directory, &identity, &mut survey)?;
@@ -233,11 +233,24 @@ fn refuse_future<S: Slot>(directory: &dyn Directory, name: &str, pair: &Pair<S>)
 }
 
 /// Whether nothing but zeros follows the end that a clean close stated.
-fn quiet_after(directory: &dyn Directory, state: &StateSlot) -> Result<bool> {
+fn quiet_after(
+    directory: &dyn Directory,
+    own: &Identity,
+    numbers: &[SegmentNumber],
+    state: &StateSlot,
+) -> Result<bool> {
     let end = state.end.position;
     let nothing_there = !state.continues || !end.segment.is_some();
     if nothing_there {
-        // Nothing will be appended at this place, so what follows it does not matter.
+        // Nothing will be appended at this place, so what follows it does not matter; but a later
+        // segment of this run means that the slot which cleared the flag is lost.
+        for number in numbers.iter().filter(|number| **number > end.segment) {
+            let file = directory.open(&segment_file(*number, SegmentFile::Log), Access::Read)?;
+            let header = read_header(&*file, own.queue, *number)?;
+            if header.is_ok_and(|header| header.epoch >= state.epoch) {
+                return Ok(false);
+            }
+        }
         return Ok(true);
     }
     let name = segment_file(end.segment, SegmentFile::Log);
@@ -285,6 +298,12 @@ fn scan_unsettled(directory: &dyn Directory, own: &Identity, survey: &mut Survey
         }
     }
     survey.segments.reverse();
+    let foreign = Err(Defect::Owner { name: "queue" });
+    let all_foreign = survey.segments.iter().all(|fact| fact.started == foreign);
+    if all_foreign && !survey.segments.is_empty() {
+        let what = "the file QUEUE is of another queue than the segments beside it";
+        return Err(Error::at(ErrorKind::Corrupt, what, directory.path()));
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::{SegmentFact, Survey};
-use crate::format::{Defect, End};
+use crate::format::{BLOCK_BYTES, Defect, End};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
 use crate::segment::{Ending, Run};
 
@@ -291,6 +291,7 @@ impl Walker<'_> {
             seen = later.map(|run| run.seen).fold(seen, Sequence::max);
         }
         let mut first = (bytes > 0).then_some(end.position);
+        let mut unread = false;
         for fact in self.facts {
             let of_the_log = self.found.members.contains(&fact.number);
             if of_the_log || fact.number <= end.position.segment {
@@ -298,6 +299,8 @@ impl Walker<'_> {
             }
             self.found.dropped.push(fact.number);
             bytes = bytes.saturating_add(fact.scan.used.get());
+            // More than a header block, though no frame of it may be readable.
+            unread |= fact.scan.used.get() > BLOCK_BYTES;
             let start = Position {
                 segment: fact.number,
                 offset: Offset::ZERO,
@@ -320,7 +323,7 @@ impl Walker<'_> {
             position,
             bytes,
             seen: end.next..seen,
-            frame_at_end: frame_at_end || seen > end.next,
+            frame_at_end: frame_at_end || unread || seen > end.next,
         });
         self.found.end = self.without_empty_segment(end);
         self.found
