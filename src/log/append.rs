@@ -218,7 +218,7 @@ impl Log {
     }
 
     pub(super) fn tell_all(&self, notices: Notices) {
-        self.tell(|listener| notices.tell(listener));
+        notices.tell(self.listener.as_deref());
     }
 
     /// A full device is met before anything is lost; any other failed write leaves the medium
@@ -241,7 +241,7 @@ impl Log {
         if self.watermark.check().is_ok() {
             notices.push(Notice::Poisoned(error.clone()));
         }
-        self.watermark.fail(&error);
+        notices.wake_later(self.watermark.fail(&error));
         self.floor.nudge();
         error
     }

@@ -75,6 +75,8 @@ pub(super) struct Active {
     pub(super) segment: Segment,
     /// Where the next frame goes.
     pub(super) offset: Offset,
+    /// Where the last record ends: padding may follow.
+    pub(super) records_end: Offset,
     /// Everything before this is synced.
     pub(super) synced: Offset,
     /// Whether its start frame has been encoded.
@@ -228,6 +230,7 @@ impl Appends {
             active.offset = active.offset.plus(framing.frame_bytes(record.length));
             self.next = self.next.plus(1);
         }
+        active.records_end = active.offset;
         first..self.next
     }
 
@@ -268,13 +271,14 @@ impl Appends {
         }
     }
 
-    /// Frame bytes of the whole log that are in the file.
+    /// Frame bytes of the whole log that are in the file, up to the last record.
     pub(super) fn written_bytes(&self) -> u64 {
         match &self.active {
             Some(active) if !self.pending.is_empty() && self.rewind.started => {
                 active.segment.log_bytes_at(self.rewind.offset)
             }
             Some(_) if !self.pending.is_empty() => self.last.log_bytes,
+            Some(active) if active.started => active.segment.log_bytes_at(active.records_end),
             Some(_) | None => self.end().log_bytes,
         }
     }
@@ -297,6 +301,7 @@ impl Appends {
         self.chain = rewind.chain;
         if let Some(active) = &mut self.active {
             active.offset = rewind.offset;
+            active.records_end = active.records_end.min(rewind.offset);
             active.started = rewind.started;
             active.index.cut(rewind.next);
         }

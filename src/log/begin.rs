@@ -108,6 +108,7 @@ impl Log {
         };
         Ok(segment.map(|segment| Active {
             offset: end.position.offset,
+            records_end: end.position.offset,
             synced: end.position.offset,
             started: true,
             named: true,
@@ -279,6 +280,7 @@ impl Log {
         self.table.add(&segment);
         appends.active = Some(Active {
             offset: segment.data_start(),
+            records_end: segment.data_start(),
             synced: Offset::new(BLOCK_BYTES),
             started: false,
             named: false,

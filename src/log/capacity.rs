@@ -13,6 +13,7 @@ use crate::error::{FullReason, Result};
 use crate::event::{Gap, GapReason};
 use crate::format::Control;
 use crate::position::{Offset, Sequence};
+use crate::segment::resync;
 
 /// Why a record has to wait, or is refused.
 #[derive(Debug)]
@@ -192,12 +193,15 @@ impl Log {
         };
         let mut place = Place::new(floor, None);
         while oldest.next < end {
-            let Some(header_time) = self.time_of(&mut oldest)? else {
+            let Some(time) = self.time_of(&mut oldest)? else {
+                // What is damaged goes with the first good record behind it, when that goes.
+                if self.pass_damage(&mut oldest)? {
+                    continue;
+                }
                 break;
             };
             let below = oldest.here.segment.log_bytes_at(oldest.here.offset);
-            place = Place::new(oldest.next, Some(below));
-            if !gone(header_time, below) {
+            if !gone(time, below) {
                 break;
             }
             oldest.pass();
@@ -206,6 +210,27 @@ impl Log {
         }
         appends.oldest = Some(oldest);
         Ok(place)
+    }
+
+    /// Moves past damage to where good records go on; false where they do not.
+    fn pass_damage(&self, oldest: &mut Oldest) -> Result<bool> {
+        let here = &mut oldest.here;
+        if let Some(mark) = resync(&here.segment, here.offset, oldest.next)? {
+            here.offset = mark.offset;
+            oldest.next = mark.next;
+            return Ok(true);
+        }
+        let mut at = here.segment.number();
+        while let Some(following) = self.table.following(at) {
+            if let Ok(segment) = self.table.open(following)? {
+                oldest.next = segment.base;
+                let start = segment.data_start();
+                oldest.here = Here::new(segment, start)?;
+                return Ok(true);
+            }
+            at = following;
+        }
+        Ok(false)
     }
 
     /// The time of the record that `oldest` is at, past control frames; `None` at damage.

@@ -8,6 +8,7 @@
 //! A poisoned log writes nothing.
 
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 
 use super::appends::Appends;
 use super::{Log, watermark};
@@ -26,7 +27,10 @@ impl Log {
         self.floor.nudge();
         let closed = self.close_files();
         match &closed {
-            Ok(()) => self.watermark.fail(&watermark::closed()),
+            Ok(()) => {
+                let wakers = self.watermark.fail(&watermark::closed());
+                wakers.into_iter().for_each(Waker::wake);
+            }
             Err(error) => {
                 self.poison(error);
             }
@@ -57,9 +61,15 @@ impl Log {
         self.check()?;
         let mut appends = self.settled()?;
         self.sync_cursors()?;
-        if appends.resume.is_some() {
-            // Nothing was appended: the slot that opening committed still says all there is.
-            return self.state.lock().sync();
+        if let Some(resume) = &appends.resume {
+            // Nothing was appended: the slot that opening committed still says all there is,
+            // unless an append that found no room has cleared the flag.
+            let mut state = self.state.lock();
+            if state.newest().clean {
+                return state.sync();
+            }
+            let floor = self.floor.dropped_to().sequence;
+            return state.commit_clean(appends.last, resume.continues, floor);
         }
         // Deletes what holds no record, so that the end is in a segment that has some.
         let empty = appends.active.take_if(|active| !active.started);

@@ -269,7 +269,7 @@ impl Log {
         drop(appends);
         let records = target.next.since(self.durable());
         self.syncs.fetch_add(1, Ordering::Relaxed);
-        self.watermark.raise(target.next, target.chain);
+        notices.wake_later(self.watermark.raise(target.next, target.chain));
         self.committed_floor
             .fetch_max(target.floor.get(), Ordering::AcqRel);
         // Another writer may hold the lock for a sync of its own; the idle sync catches up.

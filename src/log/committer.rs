@@ -14,7 +14,6 @@ use super::Log;
 use super::appends::Unsettled;
 use super::notices::Notices;
 use crate::error::{Error, Result};
-use crate::segment::write_index;
 use crate::sync::Mutex;
 
 /// How long after the last commit `STATE` and the cursors are synced.
@@ -227,9 +226,8 @@ fn run(log: &Log) {
         if due.commit && log.check().is_ok() {
             log.commit().ok();
         }
-        for sealed in due.indexes.iter().filter(|_| log.check().is_ok()) {
-            // An index is a cache: when it cannot be written, it is built when it is needed.
-            write_index(log.directory(), &sealed.segment, &sealed.index, sealed.end).ok();
+        for sealed in &due.indexes {
+            log.keep_index(&sealed.segment, &sealed.index, sealed.end);
         }
         if due.idle && log.check().is_ok() {
             log.settle_when_idle();

@@ -4,7 +4,7 @@ use super::Log;
 use crate::error::Result;
 use crate::format::{Control, IndexEntry};
 use crate::position::{Offset, SegmentNumber, Sequence};
-use crate::segment::{FrameStream, Segment, read_index, resync, scan, write_index};
+use crate::segment::{FrameStream, Segment, read_index, resync, scan};
 
 /// A place in a segment.
 #[derive(Debug)]
@@ -64,10 +64,7 @@ fn indexed(log: &Log, segment: &Segment, target: Sequence) -> Option<IndexEntry>
     let scanned = scan(segment).ok()?;
     let run = scanned.runs.first()?;
     let covered = (run.to.next, run.to.offset);
-    // A cache: when it cannot be written, the next look-up scans again.
-    if log.check().is_ok() {
-        write_index(log.directory(), segment, &scanned.index, covered).ok();
-    }
+    log.keep_index(segment, &scanned.index, covered);
     scanned.index.at_or_before(target)
 }
 

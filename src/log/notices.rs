@@ -1,5 +1,6 @@
-//! What the listener is to be told, kept until no lock is held.
+//! What the listener is to be told and who is to be woken, kept until no lock is held.
 
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::error::{Corruption, Error};
@@ -8,7 +9,10 @@ use crate::position::SegmentNumber;
 
 /// Things that happened under a lock, in order. Empty, it allocates nothing.
 #[derive(Debug, Default)]
-pub(super) struct Notices(Vec<Notice>);
+pub(super) struct Notices {
+    notices: Vec<Notice>,
+    wakers: Vec<Waker>,
+}
 
 #[derive(Debug)]
 pub(super) enum Notice {
@@ -34,12 +38,24 @@ pub(super) enum Notice {
 
 impl Notices {
     pub(super) fn push(&mut self, notice: Notice) {
-        self.0.push(notice);
+        self.notices.push(notice);
     }
 
-    /// Tells `listener` everything, in order.
-    pub(super) fn tell(self, listener: &dyn Listener) {
-        for notice in self.0 {
+    /// Keeps tasks to be woken afterwards.
+    pub(super) fn wake_later(&mut self, wakers: Vec<Waker>) {
+        self.wakers.extend(wakers);
+    }
+
+    /// Tells `listener`, if there is one, everything in order; then wakes the tasks.
+    pub(super) fn tell(self, listener: Option<&dyn Listener>) {
+        if let Some(listener) = listener {
+            Self::tell_each(self.notices, listener);
+        }
+        self.wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn tell_each(notices: Vec<Notice>, listener: &dyn Listener) {
+        for notice in notices {
             match notice {
                 Notice::Dropped { gap, count } => listener.dropped(&gap, count),
                 Notice::Synced { duration, records } => listener.synced(duration, records),

@@ -222,6 +222,10 @@ fn sweep(directory: &dyn Directory, found: &Survey, first: SegmentNumber) -> Res
         directory.remove(&segment_file(*number, SegmentFile::Index))?;
         swept = true;
     }
+    for number in &found.orphans {
+        directory.remove(&segment_file(*number, SegmentFile::Index))?;
+        swept = true;
+    }
     if swept {
         directory.sync(SEGMENTS)
     } else {

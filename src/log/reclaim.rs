@@ -17,7 +17,8 @@ use super::{Log, Retention};
 use crate::error::Result;
 use crate::event::GapReason;
 use crate::format::{SEGMENTS, SegmentFile, segment_file};
-use crate::position::{SegmentNumber, Sequence};
+use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::segment::{IndexBuilder, Segment, write_index};
 use crate::storage::Access;
 
 impl Log {
@@ -115,6 +116,22 @@ impl Log {
                 let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
                 self.host.now().saturating_sub(ended_at) < age
             }
+        }
+    }
+
+    /// Writes the index file of a sealed segment, unless segments are being deleted right now or
+    /// this one is gone. A cache: when it is not written, the next look-up scans.
+    pub(super) fn keep_index(
+        &self,
+        segment: &Segment,
+        index: &IndexBuilder,
+        end: (Sequence, Offset),
+    ) {
+        let Some(_turn) = self.reclaiming.try_lock() else {
+            return;
+        };
+        if self.check().is_ok() && self.table.contains(segment.number()) {
+            write_index(self.directory(), segment, index, end).ok();
         }
     }
 

@@ -60,6 +60,10 @@ impl SegmentTable {
         }
     }
 
+    pub(crate) fn contains(&self, number: SegmentNumber) -> bool {
+        self.known.read().contains_key(&number)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.known.read().len()
     }

@@ -89,22 +89,27 @@ impl Watermark {
         (self.durable(), marks.chain)
     }
 
-    /// Raises the watermark to `durable` and wakes all who waited for it.
-    pub(crate) fn raise(&self, durable: Sequence, chain: Chain) {
+    /// Raises the watermark to `durable` and wakes the threads that waited for it. The tasks that
+    /// did are returned, to be woken when no lock is held and no commit is under way: a waker runs
+    /// the user's code, which may drop the queue.
+    #[must_use]
+    pub(crate) fn raise(&self, durable: Sequence, chain: Chain) -> Vec<Waker> {
         let mut marks = self.marks.lock();
         if durable < self.durable() {
-            return;
+            return Vec::new();
         }
         self.durable.store(durable.get(), Ordering::Release);
         marks.chain = chain;
         let reached: Vec<Waker> = take_reached(&mut marks.wakers, durable);
         drop(marks);
         self.changed.notify_all();
-        reached.into_iter().for_each(Waker::wake);
+        reached
     }
 
-    /// The log serves no one from now on, for the reason `error`. The first reason stays.
-    pub(crate) fn fail(&self, error: &Error) {
+    /// The log serves no one from now on, for the reason `error`. The first reason stays. Returns
+    /// the tasks to be woken, as [`raise`](Self::raise) does.
+    #[must_use]
+    pub(crate) fn fail(&self, error: &Error) -> Vec<Waker> {
         let mut marks = self.marks.lock();
         if marks.failure.is_none() {
             marks.failure = Some(error.clone());
@@ -113,7 +118,7 @@ impl Watermark {
         let all: Vec<Waker> = marks.wakers.drain(..).map(|(_, waker)| waker).collect();
         drop(marks);
         self.changed.notify_all();
-        all.into_iter().for_each(Waker::wake);
+        all
     }
 
     /// Ok while the log serves.
@@ -193,7 +198,7 @@ mod tests {
     #[test]
     fn the_watermark_never_falls() {
         let watermark = Watermark::new(Sequence::new(5), Chain::default());
-        watermark.raise(Sequence::new(3), Chain::default());
+        drop(watermark.raise(Sequence::new(3), Chain::default()));
         assert_eq!(watermark.durable(), Sequence::new(5));
     }
 
@@ -204,8 +209,8 @@ mod tests {
             let waiters: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| watermark.wait(Sequence::new(1), None)))
                 .collect();
-            watermark.fail(&Error::new(ErrorKind::Poisoned, "first"));
-            watermark.fail(&Error::new(ErrorKind::Poisoned, "second"));
+            drop(watermark.fail(&Error::new(ErrorKind::Poisoned, "first")));
+            drop(watermark.fail(&Error::new(ErrorKind::Poisoned, "second")));
             for waiter in waiters {
                 let error = waiter
                     .join()

@@ -33,6 +33,8 @@ pub(crate) struct Survey {
     pub(crate) highest: SegmentNumber,
     /// Reclaimed segments whose files are still on their way out.
     pub(crate) trash: Vec<SegmentNumber>,
+    /// Index files without their segment.
+    pub(crate) orphans: Vec<SegmentNumber>,
     pub(crate) cursors: Vec<CursorFact>,
     /// The largest epoch seen anywhere.
     pub(crate) epoch: Epoch,
@@ -90,6 +92,7 @@ pub(crate) fn survey(directory: &dyn Directory) -> Result<Survey> {
         numbers: Vec::new(),
         highest: SegmentNumber::NONE,
         trash: Vec::new(),
+        orphans: Vec::new(),
         cursors: Vec::new(),
         epoch: Epoch::default(),
         watermark: Sequence::ZERO,
@@ -136,7 +139,7 @@ fn list_segments(directory: &dyn Directory, survey: &mut Survey) -> Result<()> {
         match file {
             SegmentFile::Log => survey.numbers.push(number),
             SegmentFile::Trash => survey.trash.push(number),
-            SegmentFile::Index => {}
+            SegmentFile::Index => survey.orphans.push(number),
         }
     }
     for name in list_if_there(directory, QUARANTINE)? {
@@ -144,6 +147,10 @@ fn list_segments(directory: &dyn Directory, survey: &mut Survey) -> Result<()> {
         survey.highest = survey.highest.max(number.unwrap_or_default());
     }
     survey.numbers.sort_unstable();
+    let segments = &survey.numbers;
+    survey
+        .orphans
+        .retain(|number| segments.binary_search(number).is_err());
     survey.trash.sort_unstable();
     Ok(())
 }

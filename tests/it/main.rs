@@ -1,0 +1,8 @@
+//! The contract of the crate, seen from outside.
+
+mod buffer;
+mod consumer;
+mod input;
+mod model;
+mod queue;
+mod scene;
