@@ -534,7 +534,7 @@ fn magic_version_and_checksum_are_three_different_defects_of_every_envelope() {
         *later.get_mut(8).expect("inside") = 2;
         let length = later.get(12).copied().map_or(0, usize::from);
         let covered = later.get(..16 + length).expect("the body");
-        let checksum = super::checksum::crc32c(covered).to_le_bytes();
+        let checksum = checksum::crc32c(covered).to_le_bytes();
         later
             .get_mut(16 + length..20 + length)
             .expect("the checksum")
@@ -627,7 +627,7 @@ fn of_two_slots_the_higher_valid_generation_counts() {
             .is_none()
     );
     let mut future = b"FBYSTATE\x02\0\0\0\0\0\0\0".to_vec();
-    let checksum = crate::format::checksum::crc32c(&future);
+    let checksum = checksum::crc32c(&future);
     future.extend_from_slice(&checksum.to_le_bytes());
     let pair = Pair::<StateSlot>::decode(&future);
     assert_eq!(pair.future_version(), Some(Defect::Version { found: 2 }));

@@ -270,6 +270,10 @@ impl LogReader {
             return Ok(found);
         };
         Ok(match self.log.table().open(following)? {
+            // The segment between them is gone, file and all.
+            Ok(segment) if segment.start.previous > found.0 => {
+                (segment.start.previous, Offset::ZERO, found.2)
+            }
             Ok(_) => found,
             Err(defect) => (following, Offset::ZERO, defect),
         })
@@ -277,11 +281,13 @@ impl LogReader {
 
     /// The segment in which `next` should have been.
     fn place_of_missing(&self) -> Result<(SegmentNumber, Offset)> {
-        let number = self
-            .log
-            .table()
-            .segment_of(self.next)?
-            .unwrap_or(SegmentNumber::NONE);
+        let table = self.log.table();
+        let found = table.segment_of(self.next)?;
+        let number = found.unwrap_or(SegmentNumber::NONE);
+        // Where even the first one begins later, its predecessor is the one that is missing.
+        let known = table.known(number)?;
+        let missing = known.filter(|known| known.base > self.next);
+        let number = missing.map_or(number, |known| known.previous.0);
         Ok((number, Offset::ZERO))
     }
 
@@ -289,16 +295,12 @@ impl LogReader {
     fn damage_end(&self, number: SegmentNumber) -> Result<Sequence> {
         let table = self.log.table();
         let mut later = None;
-        let mut at = number;
-        while let Some(following) = table.following(at) {
-            let known = table
-                .known(following)?
-                .filter(|known| known.base > self.next);
+        for at in table.numbers().into_iter().filter(|at| *at >= number) {
+            let known = table.known(at)?.filter(|known| known.base > self.next);
             if let Some(known) = known {
                 later = Some(known.base);
                 break;
             }
-            at = following;
         }
         let bound = later.unwrap_or_else(|| self.log.next_written());
         let resumed = match &self.here {

@@ -230,20 +230,6 @@ fn drop_oldest_keeps_a_record_that_fits_whatever_the_padding() -> forebay::Resul
     Ok(())
 }
 
-/// `max_bytes` is said to count frames of records: payload and header, nothing else.
-#[test]
-fn padding_behind_the_last_record_takes_no_capacity() -> forebay::Result<()> {
-    let folder = folder();
-    for overflow in [Overflow::Reject, Overflow::DropOldest] {
-        let options = QueueOptions::new().commit_padding(CommitPadding::Page);
-        let options = options.max_bytes(400).overflow(overflow);
-        let queue = options.open(folder.path().join(format!("{overflow:?}")))?;
-        enqueue(&queue, 0..4)?;
-        assert_eq!((queue.len(), queue.stats()?.bytes), (4, Some(320)));
-    }
-    Ok(())
-}
-
 fn aged(clock: &std::sync::Arc<Clock>) -> QueueOptions {
     quick()
         .host(std::sync::Arc::<Clock>::clone(clock))

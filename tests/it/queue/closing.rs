@@ -7,7 +7,7 @@ use std::time::Duration;
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{ErrorKind, EventBuffer, Host, Queue, QueueOptions, SyncPolicy};
 
-use crate::scene::{PATIENCE, at, drain_exactly, enqueue, folder, payload, quick, refused};
+use crate::scene::{PATIENCE, at, drain_exactly, enqueue, folder, quick, refused};
 
 #[test]
 fn after_close_every_handle_says_closed() -> forebay::Result<()> {

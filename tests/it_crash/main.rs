@@ -1,0 +1,27 @@
+//! What survives what: crash images, failing calls, damaged files, and the order of storage calls.
+//!
+//! The tests attack the crate from outside: they cut the power on an in-memory disk, fail the Nth
+//! call, flip bits in files, and then ask an opened queue for what it had promised.
+
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the names are the queue's own"
+)]
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "a list of ranges may have one"
+)]
+
+mod golden;
+mod ledger;
+mod session;
+mod support;
+
+mod concurrent;
+mod crash_cases;
+mod damage;
+mod faults;
+mod images;
+mod lives;
+mod order;
+mod silence;
