@@ -259,7 +259,10 @@ impl Directory for DiskDirectory {
         {
             return Err(failed("write lock", &path)(source));
         }
-        Ok(Box::new(DiskLock { _file: file }))
+        Ok(Box::new(DiskLock {
+            file,
+            process: std::process::id(),
+        }))
     }
 
     fn filesystem(&self) -> Filesystem {
@@ -267,10 +270,22 @@ impl Directory for DiskDirectory {
     }
 }
 
-/// The kernel releases the lock when the file is closed, at the latest when the process dies.
+/// The kernel releases the lock at the latest when the process dies.
 #[derive(Debug)]
 struct DiskLock {
-    _file: fs::File,
+    file: fs::File,
+    process: u32,
+}
+
+impl Drop for DiskLock {
+    fn drop(&mut self) {
+        // flock(2) belongs to the open file, which a child that another thread is just spawning
+        // shares until it execs: closing would leave the queue locked for that long. A fork that
+        // drops its copy must not unlock its parent, though.
+        if std::process::id() == self.process {
+            self.file.unlock().ok();
+        }
+    }
 }
 
 impl Lock for DiskLock {}

@@ -160,10 +160,12 @@ fn a_reclaimed_range_is_told_once_to_whoever_went_back() -> forebay::Result<()> 
 fn going_back_keeps_nothing_from_being_deleted_and_tells_what_is_missing() -> forebay::Result<()> {
     let folder = folder();
     let queue = quick().open(folder.path().join("q"))?;
-    let mut consumer = queue.consumer("a")?;
+    let (mut consumer, mut holder) = (queue.consumer("a")?, queue.consumer("holder")?);
     enqueue(&queue, 0..60)?;
     drain_exactly(&mut consumer, 0..60)?;
     consumer.seek(at(0))?;
+    // Until here the other one kept everything in its place.
+    drain_exactly(&mut holder, 0..60)?;
     enqueue(&queue, 60..400)?;
     queue.sync()?;
     crate::scene::wait_until("the first segment is deleted", || {

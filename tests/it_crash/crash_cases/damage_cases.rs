@@ -8,8 +8,8 @@ use forebay::{
 };
 
 use crate::support::{
-    assert_drains, cut_power, drain, edit, fill, find, open, options, payload, ranges, segments,
-    settle, try_open,
+    assert_drains, cut_power, drain, edit, fill, find, open, options, ranges, segments, settle,
+    try_open,
 };
 
 /// A closed queue of `count` records of `length` bytes in several segments.

@@ -218,10 +218,11 @@ fn recovery_writes_again_what_a_failed_sync_left_only_in_the_cache() {
         let error = queue.sync().expect_err("the sync fails");
         assert_eq!(error.kind(), ErrorKind::Poisoned);
         let image = kill(&memory, queue);
-        let queue = open(&image, SyncPolicy::Always);
+        let kept = || options(SyncPolicy::Always).retention(Retention::KeepForever);
+        let queue = try_open(&image, kept()).expect("it opens");
         let seen = drain_all(&queue, "c");
         let image = cut_power(&image, queue);
-        let queue = open(&image, SyncPolicy::Always);
+        let queue = try_open(&image, kept()).expect("it opens");
         assert!(
             queue.recovery().corruption.is_empty(),
             "{:?}",
