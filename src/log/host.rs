@@ -8,6 +8,10 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The machine under a log.
+#[cfg_attr(
+    not(feature = "test-support"),
+    expect(unreachable_pub, reason = "public with the feature test-support")
+)]
 pub trait Host: Debug + Send + Sync {
     /// Nanoseconds since 1970; 0 before.
     fn now(&self) -> u64;

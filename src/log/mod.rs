@@ -47,6 +47,10 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use append::Acceptance;
 pub(crate) use committer::Committer;
 pub(crate) use floor::{Floor, Place};
+#[cfg_attr(
+    not(feature = "test-support"),
+    expect(unreachable_pub, reason = "public with the feature test-support")
+)]
 pub use host::Host;
 pub(crate) use host::SystemHost;
 pub(crate) use open::{Means, open};

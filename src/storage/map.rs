@@ -20,6 +20,7 @@ pub struct Map(Bytes);
 #[derive(Debug)]
 enum Bytes {
     Mapped(memmap2::Mmap),
+    #[cfg(feature = "test-support")]
     Held(Vec<u8>),
 }
 
@@ -35,6 +36,7 @@ impl Map {
     }
 
     /// A view of bytes that are already in memory.
+    #[cfg(feature = "test-support")]
     #[must_use]
     pub fn of_bytes(bytes: Vec<u8>) -> Self {
         Self(Bytes::Held(bytes))
@@ -47,6 +49,7 @@ impl Deref for Map {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Bytes::Mapped(map) => map,
+            #[cfg(feature = "test-support")]
             Bytes::Held(bytes) => bytes,
         }
     }
