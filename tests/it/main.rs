@@ -2,6 +2,7 @@
 
 mod buffer;
 mod consumer;
+mod gate;
 mod input;
 mod model;
 mod queue;

@@ -2,9 +2,9 @@
 
 mod bounds;
 mod closing;
+mod commits;
 mod durability;
 mod events;
-mod full;
 mod numbers;
 mod options;
 mod threads;
