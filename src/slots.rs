@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{Defect, Pair, Slot, narrow, temporary};
-use crate::storage::{Access, Directory, File, read_whole};
+use crate::storage::{Access, Directory, File, open_if_there, read_whole};
 
 /// A file of two slots, open for writing.
 #[derive(Debug)]
@@ -40,10 +40,8 @@ pub(crate) fn read_slots<S: Slot>(
     directory: &dyn Directory,
     name: &str,
 ) -> Result<Option<Pair<S>>> {
-    let file = match directory.open(name, Access::Read) {
-        Ok(file) => file,
-        Err(error) if error.is_missing() => return Ok(None),
-        Err(error) => return Err(error),
+    let Some(file) = open_if_there(directory, name, Access::Read)? else {
+        return Ok(None);
     };
     let bytes = read_whole(&*file, narrow(Pair::<S>::FILE_BYTES))?;
     Ok(Some(Pair::decode(&bytes)))
@@ -121,16 +119,12 @@ impl<S: Slot + Clone> SlotFile<S> {
             Settled::Written | Settled::Unknown => self.current,
         };
         slot.set_generation(self.newest.generation().saturating_add(1));
-        let written = self
-            .file
-            .write_at(&slot.encode(), Pair::<S>::offset(target).get());
+        let written = self.put(&slot, target);
         if written.is_err() && target == self.current {
             // What was written last may be half overwritten: it is put back, if not now then
             // before it counts.
             self.settled = Settled::Unknown;
-            let newest = self.newest.encode();
-            let place = Pair::<S>::offset(target).get();
-            if self.file.write_at(&newest, place).is_ok() {
+            if self.put(&self.newest, target).is_ok() {
                 self.settled = Settled::Written;
             }
         }
@@ -146,10 +140,7 @@ impl<S: Slot + Clone> SlotFile<S> {
         self.check()?;
         match self.settled {
             Settled::Durable => return Ok(()),
-            Settled::Unknown => {
-                self.file
-                    .write_at(&self.newest.encode(), Pair::<S>::offset(self.current).get())?;
-            }
+            Settled::Unknown => self.put(&self.newest, self.current)?,
             Settled::Written => {}
         }
         if let Err(error) = self.file.sync() {
@@ -158,6 +149,11 @@ impl<S: Slot + Clone> SlotFile<S> {
         }
         self.settled = Settled::Durable;
         Ok(())
+    }
+
+    fn put(&self, slot: &S, at: usize) -> Result<()> {
+        let place = Pair::<S>::offset(at);
+        self.file.write_at(&slot.encode(), place.get())
     }
 
     fn check(&self) -> Result<()> {

@@ -13,7 +13,7 @@ use super::look::Look;
 use crate::error::Result;
 use crate::position::{Offset, Sequence};
 use crate::segment::{Segment, read_index};
-use crate::storage::Directory;
+use crate::storage::{Access, Directory};
 
 /// Bytes of frames to walk at most: what looking may cost where no index helps.
 const WALK_BYTES_MAX: u64 = 64 << 20;
@@ -35,7 +35,7 @@ pub(super) fn oldest_waiting(
 ) -> Option<Oldest> {
     let holds_it = |segment: &&SegmentView| segment.base.is_some_and(|base| base <= floor);
     let number = segments.iter().rfind(holds_it)?.number;
-    let segment = Segment::open(directory, look.identity.queue, number).ok()?;
+    let segment = Segment::open(directory, look.identity.queue, number, Access::Read).ok()?;
     let segment = segment.ok()?;
     let starts = [
         cursor_hint(look, &segment, floor),

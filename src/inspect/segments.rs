@@ -55,7 +55,7 @@ pub(super) fn view_segments(directory: &dyn Directory, look: &Look) -> Vec<Segme
 
 /// `None` when the file vanished.
 fn find(directory: &dyn Directory, look: &Look, number: SegmentNumber) -> Option<Found> {
-    let opened = Segment::open(directory, look.identity.queue, number);
+    let opened = Segment::open(directory, look.identity.queue, number, Access::Read);
     let segment = match opened {
         Ok(Ok(segment)) => Ok(segment),
         Ok(Err(Defect::Zeros)) => Err(Fault::Unstarted),

@@ -203,7 +203,7 @@ impl Log {
         let written = active
             .segment
             .file
-            .write_at(&appends.pending, appends.rewind_offset());
+            .write_at(&appends.pending, appends.rewind.frames_at());
         match written {
             Ok(()) => {
                 appends.note_written();

@@ -105,6 +105,18 @@ pub(super) struct Rewind {
     pub(super) started: bool,
 }
 
+impl Rewind {
+    /// Where in the file the frames after this begin.
+    pub(super) fn frames_at(self) -> u64 {
+        // A start frame is written with the first records: it stands right after the header block.
+        if self.started {
+            self.offset.get()
+        } else {
+            BLOCK_BYTES
+        }
+    }
+}
+
 impl Active {
     pub(super) fn is_empty(&self) -> bool {
         !self.started || self.offset == self.segment.data_start()
@@ -248,16 +260,6 @@ impl Appends {
         frames.clear();
         frames.shrink_to(SPARE_BYTES_MAX);
         self.spare = frames;
-    }
-
-    /// Where the pending frames begin.
-    pub(super) fn rewind_offset(&self) -> u64 {
-        // A start frame is written with the first records: it stands right after the header block.
-        if self.rewind.started {
-            self.rewind.offset.get()
-        } else {
-            BLOCK_BYTES
-        }
     }
 
     /// Every record below this is in the file.

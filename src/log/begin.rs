@@ -25,9 +25,8 @@ use crate::format::{
 use crate::position::{Offset, SegmentNumber};
 use crate::segment::{
     ControlPlace, IndexBuilder, NewSegment, Segment, create_segment, encode_footer, known_index,
-    read_header,
 };
-use crate::storage::{Access, File, Filesystem, read_range};
+use crate::storage::{Access, File, Filesystem, open_if_there, read_range};
 use crate::sync::MutexGuard;
 
 use super::Preallocate;
@@ -98,14 +97,7 @@ impl Log {
 
     /// Takes up the segment in which a clean close left the log.
     fn take_up(&self, end: End) -> Result<std::result::Result<Active, Defect>> {
-        let number = end.position.segment;
-        let name = segment_file(number, SegmentFile::Log);
-        let file = self.directory.open(&name, Access::Write)?;
-        let header = read_header(&*file, self.identity.queue, number)?;
-        let segment = match header {
-            Ok(header) => Segment::started(file, header)?,
-            Err(defect) => Err(defect),
-        };
+        let segment = self.open_end(end)?;
         Ok(segment.map(|segment| Active {
             offset: end.position.offset,
             records_end: end.position.offset,
@@ -115,6 +107,12 @@ impl Log {
             index: known_index(&*self.directory, &segment),
             segment,
         }))
+    }
+
+    /// The segment in which the log ends, open for writing.
+    fn open_end(&self, end: End) -> Result<std::result::Result<Segment, Defect>> {
+        let (directory, queue) = (&*self.directory, self.identity.queue);
+        Segment::open(directory, queue, end.position.segment, Access::Write)
     }
 
     fn unusable(&self, end: End, defect: Defect) -> Notice {
@@ -130,25 +128,16 @@ impl Log {
     /// Makes `end` the end of its segment, for good.
     fn seal_at(&self, end: End, notices: &mut Notices) -> Result<std::result::Result<(), Defect>> {
         let number = end.position.segment;
-        let name = segment_file(number, SegmentFile::Log);
         if !number.is_some() {
             return Ok(Ok(()));
         }
-        let file = match self.directory.open(&name, Access::Write) {
-            Ok(file) => file,
-            // Reclaimed: all its records were delivered.
-            Err(error) if error.is_missing() => return Ok(Ok(())),
-            Err(error) => return Err(error),
-        };
-        let header = read_header(&*file, self.identity.queue, number)?;
-        let segment = match header {
-            Ok(header) => Segment::started(Arc::clone(&file), header)?,
-            Err(defect) => Err(defect),
-        };
-        let segment = match segment {
+        let segment = match self.open_end(end)? {
             Ok(segment) => segment,
+            // Reclaimed: all its records were delivered.
+            Err(Defect::Missing) => return Ok(Ok(())),
             Err(defect) => return Ok(Err(defect)),
         };
+        let file = Arc::clone(&segment.file);
         let mut footer = Vec::new();
         let place = ControlPlace {
             next: end.next,
@@ -210,10 +199,8 @@ impl Log {
             let name = segment_file(*number, SegmentFile::Log);
             self.directory
                 .remove(&segment_file(*number, SegmentFile::Index))?;
-            let file = match self.directory.open(&name, Access::Read) {
-                Ok(file) => file,
-                Err(error) if error.is_missing() => continue,
-                Err(error) => return Err(error),
+            let Some(file) = open_if_there(&*self.directory, &name, Access::Read)? else {
+                continue;
             };
             if is_blank(&*file)? {
                 self.directory.remove(&name)?;

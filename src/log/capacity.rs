@@ -6,13 +6,14 @@
 
 use super::appends::Appends;
 use super::floor::Place;
+use super::host::is_older;
 use super::lookup::{Here, find};
 use super::notices::{Notice, Notices};
 use super::{Log, Overflow};
 use crate::error::{FullReason, Result};
 use crate::event::{Gap, GapReason};
 use crate::format::Control;
-use crate::position::{Offset, Sequence};
+use crate::position::Sequence;
 use crate::segment::resync;
 
 /// Why a record has to wait, or is refused.
@@ -115,9 +116,7 @@ impl Log {
         let Some(age) = self.settings.max_age else {
             return;
         };
-        let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-        let oldest_time = now.saturating_sub(age);
-        self.advance_oldest(appends, |time, _| time < oldest_time)
+        self.advance_oldest(appends, |time, _| is_older(time, age, now))
             .map(|to| self.drop_to(to, GapReason::Expired, notices))
             .ok();
     }
@@ -158,10 +157,8 @@ impl Log {
 
     /// Whether a record enqueued at `time` is older than `max_age`.
     pub(crate) fn is_expired(&self, time: u64) -> bool {
-        self.settings.max_age.is_some_and(|age| {
-            let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-            self.host.now().saturating_sub(time) > age
-        })
+        let age = self.settings.max_age;
+        age.is_some_and(|age| is_older(time, age, self.host.now()))
     }
 
     /// Gives up everything below `to` for its age, where a consumer has met it.
@@ -224,8 +221,7 @@ impl Log {
         while let Some(following) = self.table.following(at) {
             if let Ok(segment) = self.table.open(following)? {
                 oldest.next = segment.base;
-                let start = segment.data_start();
-                oldest.here = Here::new(segment, start)?;
+                oldest.here = Here::at_start(segment)?;
                 return Ok(true);
             }
             at = following;
@@ -252,14 +248,12 @@ impl Log {
                     let Ok(segment) = self.table.open(following)? else {
                         return Ok(None);
                     };
-                    let start = segment.data_start();
-                    oldest.here = Here::new(segment, start)?;
+                    oldest.here = Here::at_start(segment)?;
                 }
                 Ok(header) if header.sequence == oldest.next => return Ok(Some(header.time)),
                 Err(_) if !reread => {
                     reread = true;
-                    here.stream.discard();
-                    here.limit = Offset::new(here.segment.file.length()?);
+                    here.refresh()?;
                 }
                 Ok(_) | Err(_) => return Ok(None),
             }

@@ -24,8 +24,8 @@ struct Taken {
     group: Arc<Group>,
     written: Vec<Arc<Group>>,
     frames: Vec<u8>,
+    /// Where the frames go, if there are any.
     file: Option<Arc<dyn File>>,
-    offset: u64,
     rewind: Rewind,
 }
 
@@ -100,7 +100,7 @@ impl Log {
             return self.end_commit(appends, &taken, None, Err(error));
         }
         let written = match &taken.file {
-            Some(file) => file.write_at(&taken.frames, taken.offset),
+            Some(file) => file.write_at(&taken.frames, taken.rewind.frames_at()),
             None => Ok(()),
         };
         let mut appends = self.appends.lock();
@@ -140,31 +140,21 @@ impl Log {
         let written = std::mem::take(&mut appends.written);
         appends.waiting = 0;
         let rewind = appends.rewind;
-        let offset = appends.rewind_offset();
-        if appends.pending.is_empty() {
-            return Taken {
-                group,
-                written,
-                frames: Vec::new(),
-                file: None,
-                offset,
-                rewind,
-            };
+        let mut frames = Vec::new();
+        let mut file = None;
+        if !appends.pending.is_empty() {
+            let spare = std::mem::take(&mut appends.spare);
+            frames = std::mem::replace(&mut appends.pending, spare);
+            appends.writing = true;
+            appends.writing_from = rewind.next;
+            let active = appends.active.as_ref();
+            file = active.map(|active| Arc::clone(&active.segment.file));
         }
-        let spare = std::mem::take(&mut appends.spare);
-        let frames = std::mem::replace(&mut appends.pending, spare);
-        appends.writing = true;
-        appends.writing_from = rewind.next;
-        let file = appends
-            .active
-            .as_ref()
-            .map(|active| Arc::clone(&active.segment.file));
         Taken {
             group,
             written,
             frames,
             file,
-            offset,
             rewind,
         }
     }
@@ -315,8 +305,10 @@ impl Log {
         for group in &taken.written {
             group.finish(synced.clone());
         }
-        for (group, error) in cut_off.iter().zip(failure.iter().cycle()) {
-            group.finish(Err(error.clone()));
+        if let Some(error) = failure {
+            for group in &cut_off {
+                group.finish(Err(error.clone()));
+            }
         }
         synced
     }
@@ -335,13 +327,9 @@ impl Log {
         };
         // Parts of the failed write may be in the file as whole, valid frames. They are gone, and
         // known to be gone, before their place is used again: cutting needs no space.
-        let keep = if rewind.started {
-            rewind.offset.get()
-        } else {
-            crate::format::BLOCK_BYTES
-        };
         let file = &active.segment.file;
-        if let Err(failed) = file.set_length(keep).and_then(|()| file.sync()) {
+        let cut = file.set_length(rewind.frames_at());
+        if let Err(failed) = cut.and_then(|()| file.sync()) {
             return self.poison_quietly(&failed, notices);
         }
         appends.go_back(rewind);

@@ -5,7 +5,7 @@
 use std::collections::hash_map::RandomState;
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hasher};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The machine under a log.
 #[cfg_attr(
@@ -23,16 +23,24 @@ pub trait Host: Debug + Send + Sync {
     fn process(&self) -> u32;
 }
 
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Whether what happened at `time` is more than `age` ago at `now`, both in nanoseconds since
+/// 1970. What a clock that was set back puts into the future is not.
+pub(super) fn is_older(time: u64, age: Duration, now: u64) -> bool {
+    now.saturating_sub(time) > nanoseconds(age)
+}
+
 /// The machine that the program runs on.
 #[derive(Debug, Default)]
 pub(crate) struct SystemHost;
 
 impl Host for SystemHost {
     fn now(&self) -> u64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        nanoseconds(since.unwrap_or_default())
     }
 
     fn random(&self) -> u64 {

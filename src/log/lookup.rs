@@ -26,6 +26,19 @@ impl Here {
             limit,
         })
     }
+
+    /// At the first frame after the start frame.
+    pub(super) fn at_start(segment: Segment) -> Result<Self> {
+        let start = segment.data_start();
+        Self::new(segment, start)
+    }
+
+    /// Forgets what was read, which may be older than the file is now.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        self.stream.discard();
+        self.limit = Offset::new(self.segment.file.length()?);
+        Ok(())
+    }
 }
 
 /// Where `target` is, by its segment, the segment's index (for the one that grows, `active` tells)

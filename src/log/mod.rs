@@ -271,11 +271,10 @@ impl Log {
 
     /// The same, except for an error that lost nothing.
     pub(crate) fn poison_unless_full(&self, error: Error) -> Error {
-        if error.is_disk_full() {
-            error
-        } else {
-            self.poison(&error)
-        }
+        let mut notices = Notices::default();
+        let error = self.poison_on_loss(error, &mut notices);
+        self.tell_all(notices);
+        error
     }
 
     /// How frames are laid out, as far as it does not depend on the segment.

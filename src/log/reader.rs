@@ -104,8 +104,7 @@ impl LogReader {
                 // The buffer may be from before the frame was written.
                 Err(_) if !reread => {
                     reread = true;
-                    here.stream.discard();
-                    here.limit = Offset::new(here.segment.file.length()?);
+                    here.refresh()?;
                 }
                 // The log may have left the segment here, and the footer be damaged or lost.
                 Err(defect) => {
@@ -168,8 +167,7 @@ impl LogReader {
         }
         self.fresh_to = limit;
         if let Some(here) = &mut self.here {
-            here.stream.discard();
-            here.limit = Offset::new(here.segment.file.length()?);
+            here.refresh()?;
         }
         Ok(())
     }
@@ -235,8 +233,7 @@ impl LogReader {
         };
         match table.open(following)? {
             Ok(segment) if segment.base == self.next => {
-                let start = segment.data_start();
-                self.here = Some(Here::new(segment, start)?);
+                self.here = Some(Here::at_start(segment)?);
                 Ok(true)
             }
             Ok(_) | Err(_) => Ok(false),

@@ -12,6 +12,7 @@
 use std::sync::atomic::Ordering;
 
 use super::floor::Place;
+use super::host::is_older;
 use super::notices::{Notice, Notices};
 use super::{Log, Retention};
 use crate::error::Result;
@@ -112,10 +113,7 @@ impl Log {
             Retention::UntilAcked => false,
             Retention::KeepForever => true,
             Retention::KeepBytes(bytes) => self.log_bytes().saturating_sub(log_bytes) < bytes,
-            Retention::KeepAge(age) => {
-                let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-                self.host.now().saturating_sub(ended_at) < age
-            }
+            Retention::KeepAge(age) => !is_older(ended_at, age, self.host.now()),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::error::{ErrorKind, Result};
 use crate::format::{Defect, SegmentFile, segment_file};
 use crate::position::{Epoch, Offset, QueueId, SegmentNumber, Sequence};
 use crate::segment::Segment;
-use crate::storage::Directory;
+use crate::storage::{Access, Directory};
 
 /// The segments of the log, oldest first.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl SegmentTable {
         &self,
         number: SegmentNumber,
     ) -> Result<std::result::Result<Segment, Defect>> {
-        let opened = Segment::open(&*self.directory, self.queue, number)?;
+        let opened = Segment::open(&*self.directory, self.queue, number, Access::Read)?;
         if let Err(defect @ Defect::Version { .. }) = opened {
             return Err(defect.into_error(ErrorKind::Corrupt, "a segment", &self.path(number)));
         }

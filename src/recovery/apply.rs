@@ -124,7 +124,7 @@ fn state_from_segments(
     };
     // Where the oldest segment cannot be read, what it held is damaged, not dropped.
     if let Some(number) = survey.numbers.first()
-        && let Ok(segment) = Segment::open(directory, identity.queue, *number)?
+        && let Ok(segment) = Segment::open(directory, identity.queue, *number, Access::Read)?
     {
         state.floor = segment.base;
         state.first_base = segment.base;

@@ -15,7 +15,7 @@ use crate::format::{
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::{NewSegment, Segment, SegmentScan, read_header, scan, scan_unstarted};
 use crate::slots::read_slots;
-use crate::storage::{Access, Directory, read_range, read_whole};
+use crate::storage::{Access, Directory, open_if_there, read_range, read_whole};
 
 /// Bytes after a clean end that must be zero, or past the end of the file.
 const GUARD_BYTES: usize = 64;
@@ -118,10 +118,8 @@ pub(crate) fn survey(directory: &dyn Directory) -> Result<Survey> {
 fn read_identity(
     directory: &dyn Directory,
 ) -> Result<Option<std::result::Result<Identity, Defect>>> {
-    let file = match directory.open(IDENTITY, Access::Read) {
-        Ok(file) => file,
-        Err(error) if error.is_missing() => return Ok(None),
-        Err(error) => return Err(error),
+    let Some(file) = open_if_there(directory, IDENTITY, Access::Read)? else {
+        return Ok(None);
     };
     let identity = Identity::decode(&read_whole(&*file, 4096)?);
     if let Err(defect @ Defect::Version { .. }) = identity {
@@ -261,10 +259,8 @@ fn quiet_after(
         return Ok(true);
     }
     let name = segment_file(end.segment, SegmentFile::Log);
-    let file = match directory.open(&name, Access::Read) {
-        Ok(file) => file,
-        Err(error) if error.is_missing() => return Ok(false),
-        Err(error) => return Err(error),
+    let Some(file) = open_if_there(directory, &name, Access::Read)? else {
+        return Ok(false);
     };
     match read_header(&*file, state.queue, end.segment)? {
         Ok(_) => {}

@@ -9,9 +9,9 @@ use crate::format::{
     segment_file,
 };
 use crate::position::{Offset, QueueId, SegmentNumber, Sequence};
-use crate::storage::{Access, Directory, File, read_range};
+use crate::storage::{Access, Directory, File, open_if_there, read_range};
 
-/// A started segment, open for reading.
+/// A started segment, open.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) file: Arc<dyn File>,
@@ -34,12 +34,11 @@ impl Segment {
         directory: &dyn Directory,
         queue: QueueId,
         number: SegmentNumber,
+        access: Access,
     ) -> Result<std::result::Result<Self, Defect>> {
         let name = segment_file(number, SegmentFile::Log);
-        let file = match directory.open(&name, Access::Read) {
-            Ok(file) => file,
-            Err(error) if error.is_missing() => return Ok(Err(Defect::Missing)),
-            Err(error) => return Err(error),
+        let Some(file) = open_if_there(directory, &name, access)? else {
+            return Ok(Err(Defect::Missing));
         };
         match read_header(&*file, queue, number)? {
             Ok(header) => Self::started(file, header),

@@ -174,6 +174,19 @@ fn sync_failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -
     move |source| Error::io(operation, path, source)
 }
 
+/// Opens the file `name`; `None` when there is no such file.
+pub(crate) fn open_if_there(
+    directory: &dyn Directory,
+    name: &str,
+    access: Access,
+) -> Result<Option<Arc<dyn File>>> {
+    match directory.open(name, access) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads `length` bytes of `file` from `offset`; fewer where the file ends before.
 pub(crate) fn read_range(file: &dyn File, offset: u64, length: usize) -> Result<Vec<u8>> {
     let available = file.length()?.saturating_sub(offset);
