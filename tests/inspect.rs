@@ -284,6 +284,7 @@ fn where_no_queue_is_the_error_says_what_is() {
     assert_eq!(kind_at(&path), ErrorKind::Corrupt);
 }
 
+/// I15: what looks changes nothing, and after a clean close opening reads no frame.
 #[test]
 fn looking_changes_no_byte_and_no_time() {
     let folder = tempfile::tempdir().expect("a folder");

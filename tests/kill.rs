@@ -187,6 +187,7 @@ fn check(queue: &Queue, said: &Said, round: u64) -> [u64; THREADS] {
     next
 }
 
+/// I1: a record acknowledged as durable is there, byte for byte, until it is acknowledged or given up by a limit.
 #[test]
 fn what_was_acknowledged_survives_sigkill_once_and_in_order() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -491,6 +491,7 @@ fn no_byte_of_a_golden_can_trade_places_with_its_neighbour() {
     }
 }
 
+/// I14: a length is used only after its checksum, and never beyond the bytes there are.
 #[test]
 fn a_golden_cut_short_anywhere_is_refused_unless_only_ignored_bytes_are_missing() {
     for golden in goldens() {
@@ -728,6 +729,7 @@ proptest! {
         prop_assert!(foreign.decode_header(&bytes, offset).is_err());
     }
 
+    /// I14: a length is used only after its checksum, and never beyond the bytes there are.
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         for golden in goldens() {

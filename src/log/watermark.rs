@@ -195,6 +195,7 @@ mod tests {
     use crate::sync::deadline_after;
     use std::time::Duration;
 
+    /// I2: what states a watermark is written after the watermark was reached; it never falls.
     #[test]
     fn the_watermark_never_falls() {
         let watermark = Watermark::new(Sequence::new(5), Chain::default());

@@ -156,6 +156,7 @@ fn run_all(kinds: &'static [CallKind], failure: Failure, goes_on: bool) {
     ));
 }
 
+/// I8: after a failed sync nothing is written and nothing is acknowledged.
 #[test]
 fn a_failed_sync_is_never_followed_by_one_that_is_believed() {
     run_all(&[CallKind::SyncFile], Failure::Forget, false);

@@ -267,6 +267,7 @@ fn a_sync_that_fails_and_marks_pages_clean_loses_nothing_acknowledged() {
     survive_all(Failure::Forget, Repeat::Once);
 }
 
+/// I9: a write that met a full disk leaves nothing, and the handle goes on.
 #[test]
 fn the_same_handle_goes_on_when_space_returns() {
     guard("a handle on a full disk", go_on_when_space_returns);

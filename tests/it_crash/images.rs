@@ -185,6 +185,7 @@ fn explore_all(what: &str, policy: SyncPolicy, begin: &dyn Fn() -> (MemoryDirect
     ));
 }
 
+/// I1: a record acknowledged as durable is there, byte for byte, until it is acknowledged or given up by a limit.
 #[test]
 fn a_power_cut_after_any_short_history_keeps_every_promise_under_always() {
     explore_all("empty", SyncPolicy::Always, &|| {
@@ -192,6 +193,7 @@ fn a_power_cut_after_any_short_history_keeps_every_promise_under_always() {
     });
 }
 
+/// I4: what is recovered is a prefix of what was accepted, with whole batches.
 #[test]
 fn a_power_cut_after_any_short_history_keeps_every_promise_under_manual() {
     explore_all("empty", SyncPolicy::Manual, &|| {
@@ -199,6 +201,7 @@ fn a_power_cut_after_any_short_history_keeps_every_promise_under_manual() {
     });
 }
 
+/// I7: recovery decides the same again wherever it is interrupted, and a crash loop changes nothing.
 #[test]
 fn a_power_cut_after_a_recovery_keeps_every_promise_under_always() {
     let (image, promises) = leave_torn(SyncPolicy::Always);

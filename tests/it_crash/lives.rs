@@ -245,6 +245,7 @@ fn live_on(seed: u64) {
     }
 }
 
+/// I1: a record acknowledged as durable is there, byte for byte, until it is acknowledged or given up by a limit.
 #[test]
 fn every_life_finds_what_the_one_before_was_promised() {
     const SEEDS: u64 = 600;

@@ -109,6 +109,7 @@ fn an_enqueue_returns_after_its_data_and_its_segments_name_are_synced() {
     );
 }
 
+/// I2: what states a watermark is written after the watermark was reached; it never falls.
 #[test]
 fn the_state_is_written_only_after_the_sync_that_it_tells_of() {
     let storage = watch(&MemoryDirectory::new());
@@ -129,6 +130,7 @@ fn the_state_is_written_only_after_the_sync_that_it_tells_of() {
     }
 }
 
+/// I13: at most two sealed segments are unsettled, so only three can be torn.
 #[test]
 fn the_watermark_crosses_a_segment_after_its_data_footer_and_name() {
     // The last write into the old segment is its footer; both segments and their names are synced,
@@ -169,6 +171,7 @@ fn the_first_append_after_a_clean_open_is_preceded_by_a_synced_state() {
     assert!(at(&calls, "SyncFile STATE", state) < append, "{calls:#?}");
 }
 
+/// I6: nothing is appended behind bytes that were not verified or removed.
 #[test]
 fn the_first_append_after_a_recovery_seals_before_it_goes_on() {
     let memory = MemoryDirectory::new();
@@ -215,6 +218,7 @@ fn a_process_that_only_reads_and_acks_syncs_no_state() {
     assert!(touched.is_empty(), "{touched:?}");
 }
 
+/// I12: no segment goes before every cursor past it, and the new first segment, are durable.
 #[test]
 fn reclaim_syncs_cursors_then_the_state_before_a_name_changes() {
     let memory = MemoryDirectory::new();
@@ -278,6 +282,7 @@ fn close_makes_everything_durable_before_the_state_says_so() {
     );
 }
 
+/// I15: what looks changes nothing, and after a clean close opening reads no frame.
 #[test]
 fn a_clean_open_reads_no_frame() {
     // Of segment files at most the header block, the start frame and the 64 bytes at the end.
@@ -309,6 +314,7 @@ fn a_clean_open_reads_no_frame() {
     );
 }
 
+/// I13: at most two sealed segments are unsettled, so only three can be torn.
 #[test]
 fn opening_after_a_kill_scans_the_unsettled_segments_only() {
     let memory = MemoryDirectory::new();

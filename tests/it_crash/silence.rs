@@ -62,6 +62,7 @@ fn assert_silence_after(kind: CallKind, name: Option<&str>, poison: impl FnOnce(
     );
 }
 
+/// I8: after a failed sync nothing is written and nothing is acknowledged.
 #[test]
 fn after_a_failed_sync_of_the_log_nothing_is_written_again() {
     assert_silence_after(CallKind::SyncFile, None, |queue| {
@@ -76,6 +77,7 @@ fn after_a_failed_write_nothing_is_written_again() {
     });
 }
 
+/// I8: after a failed sync nothing is written and nothing is acknowledged.
 #[test]
 fn after_a_failed_folder_sync_nothing_is_written_again() {
     assert_silence_after(CallKind::SyncFolder, Some("cursors"), |queue| {

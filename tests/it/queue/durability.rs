@@ -165,6 +165,7 @@ fn a_crash_loses_a_batch_whole_or_not_at_all() -> forebay::Result<()> {
     Ok(())
 }
 
+/// I4: what is recovered is a prefix of what was accepted, with whole batches.
 #[test]
 fn a_batch_torn_at_any_byte_is_gone_whole() -> forebay::Result<()> {
     let memory = MemoryDirectory::new();

@@ -84,6 +84,7 @@ fn what_eight_threads_enqueue_is_all_there_under_every_policy() -> forebay::Resu
     Ok(())
 }
 
+/// I4: what is recovered is a prefix of what was accepted, with whole batches.
 #[test]
 fn a_kill_under_load_leaves_a_prefix_with_all_that_was_durable() -> forebay::Result<()> {
     use forebay::storage::memory::MemoryDirectory;

@@ -60,6 +60,7 @@ fn zeros_are_never_a_frame() {
     assert_drains(&queue, "c", 0..2);
 }
 
+/// I5: a power cut alone is no corruption, and what is below the proven watermark is never cut.
 #[test]
 fn a_zeroed_page_inside_durable_records_is_corruption_and_not_the_end() {
     let memory = MemoryDirectory::new();

@@ -50,6 +50,7 @@ fn tear_every_way(memory: &MemoryDirectory, name: &str, check: &dyn Fn(&MemoryDi
     images
 }
 
+/// I10: the slot of the last synced generation is never written.
 #[test]
 fn one_power_cut_never_damages_both_slots_of_a_cursor() {
     // Case 4: whatever number of acks since the last sync.
@@ -72,6 +73,7 @@ fn one_power_cut_never_damages_both_slots_of_a_cursor() {
     }
 }
 
+/// I10: the slot of the last synced generation is never written.
 #[test]
 fn one_power_cut_never_damages_both_slots_of_the_state() {
     // Case 4: as many lazy updates as there were syncs.
@@ -172,6 +174,7 @@ fn a_lowered_limit_still_reads_what_is_larger() {
     }
 }
 
+/// I9: a write that met a full disk leaves nothing, and the handle goes on.
 #[test]
 fn a_refused_write_leaves_nothing_after_a_kill() {
     // Case 13: whole frames of the refused group are in the file when the write fails.
@@ -296,6 +299,7 @@ fn a_batch_larger_than_the_capacity_is_refused_at_once_or_keeps_its_newest() {
     assert_drains(&queue, "c", 4..7);
 }
 
+/// I11: a cursor never passes what its consumer has not seen, and never starts again at 0.
 #[test]
 fn a_cursor_with_both_slots_damaged_stops_its_consumer_and_nobody_else() {
     // Case 33: nobody guesses where it was, and nothing is reclaimed past it.

@@ -109,6 +109,7 @@ fn a_close_after_a_refused_first_append_is_clean() {
     }
 }
 
+/// I7: recovery decides the same again wherever it is interrupted, and a crash loop changes nothing.
 #[test]
 fn a_crash_loop_without_an_append_changes_nothing() {
     // Case 6: after the first open the bytes of every file are the same, and so is the epoch.

@@ -102,6 +102,7 @@ fn reclaim_waits_for_the_slowest_consumer() {
     assert!(left == 1 || queue.stats().expect("it can be read").segments < left);
 }
 
+/// I12: no segment goes before every cursor past it, and the new first segment, are durable.
 #[test]
 fn a_cursor_is_durable_before_what_it_passed_is_deleted() {
     // Case 26, step 1, also for a cursor that an earlier process wrote and never synced.

@@ -88,6 +88,7 @@ fn the_next_segment_durable_before_the_tail_of_the_one_before_is_a_plain_torn_ta
     drop(queue);
 }
 
+/// I5: a power cut alone is no corruption, and what is below the proven watermark is never cut.
 #[test]
 fn two_torn_segments_are_one_torn_tail() {
     // Case 2: every subset of what a rotation under Manual leaves unsynced.
@@ -152,6 +153,7 @@ fn an_acknowledged_record_after_a_clean_reopen_survives_a_power_cut() {
     }
 }
 
+/// I3: a queue id, an epoch and a sequence name one payload for ever.
 #[test]
 fn no_sequence_names_two_payloads_in_one_epoch() {
     // Cases 3 and 5: under Manual, whatever of the unsynced tail survives, what is written at the
@@ -180,6 +182,7 @@ fn no_sequence_names_two_payloads_in_one_epoch() {
     );
 }
 
+/// I3: a queue id, an epoch and a sequence name one payload for ever.
 #[test]
 fn the_epoch_is_durable_before_open_returns() {
     // Case 5: nothing is written under the new epoch, and the power goes again and again.
@@ -269,6 +272,7 @@ fn a_forgotten_cursor_or_state_page_never_loses_a_record() {
     }
 }
 
+/// I11: a cursor never passes what its consumer has not seen, and never starts again at 0.
 #[test]
 fn a_cursor_ahead_of_a_cut_log_never_skips_the_new_run() {
     // Case 9: the cursor says 5, the log is cut at 2 and grows beyond 5 again; the clamped cursor
@@ -314,6 +318,7 @@ fn a_later_group_in_the_sector_of_an_acknowledged_record_never_costs_it() {
     drop(queue);
 }
 
+/// I6: nothing is appended behind bytes that were not verified or removed.
 #[test]
 fn frames_behind_a_cut_never_come_back() {
     // Case 15: whole frames lie behind the hole. The queue goes on, and later the footer rots.
