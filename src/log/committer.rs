@@ -113,6 +113,21 @@ impl Bell {
         self.ring();
     }
 
+    /// Takes everything, due or not.
+    #[cfg(feature = "test-support")]
+    fn take_all(&self) -> Due {
+        let agenda = std::mem::take(&mut *self.agenda.lock());
+        self.interval_armed.store(false, Ordering::Release);
+        self.idle_armed.store(false, Ordering::Release);
+        Due {
+            stop: agenda.stop,
+            commit: agenda.commit_by.is_some(),
+            idle: agenda.idle_at.is_some(),
+            reclaim: agenda.reclaim,
+            indexes: agenda.indexes,
+        }
+    }
+
     /// Takes what is due now, after sleeping until something is.
     fn next(&self) -> Due {
         loop {
@@ -222,19 +237,7 @@ fn run(log: &Log) {
         if due.stop {
             break;
         }
-        // A failure poisons the log, which tells everyone who waits.
-        if due.commit && log.check().is_ok() {
-            log.commit().ok();
-        }
-        for sealed in &due.indexes {
-            log.keep_index(&sealed.segment, &sealed.index, sealed.end);
-        }
-        if due.idle && log.check().is_ok() {
-            log.settle_when_idle();
-        }
-        if due.reclaim && log.check().is_ok() {
-            log.reclaim().ok();
-        }
+        log.carry_out(&due);
     }
     drop(sentry);
 }
@@ -255,6 +258,28 @@ impl Log {
     /// Rings the commit thread's bell.
     pub(crate) fn bell(&self) -> &Bell {
         &self.bell
+    }
+
+    fn carry_out(&self, due: &Due) {
+        // A failure poisons the log, which tells everyone who waits.
+        if due.commit && self.check().is_ok() {
+            self.commit().ok();
+        }
+        for sealed in &due.indexes {
+            self.keep_index(&sealed.segment, &sealed.index, sealed.end);
+        }
+        if due.idle && self.check().is_ok() {
+            self.settle_when_idle();
+        }
+        if due.reclaim && self.check().is_ok() {
+            self.reclaim().ok();
+        }
+    }
+
+    /// Carries out everything on the agenda, as the commit thread would in its time.
+    #[cfg(feature = "test-support")]
+    pub(crate) fn run_background(&self) {
+        self.carry_out(&self.bell.take_all());
     }
 
     /// Makes the newest watermark and the cursors durable.

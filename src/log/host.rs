@@ -21,6 +21,12 @@ pub trait Host: Debug + Send + Sync {
 
     /// The number of the running process.
     fn process(&self) -> u32;
+
+    /// Whether a queue may start its commit thread. Without one nothing happens in the background
+    /// until `Queue::run_background` is called, so that a simulation is the same each time.
+    fn has_threads(&self) -> bool {
+        true
+    }
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

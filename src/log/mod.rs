@@ -216,6 +216,11 @@ impl Log {
         *self.cursors.lock() = Some(cursors);
     }
 
+    /// Whether the machine has a thread for what is due later.
+    pub(crate) fn has_threads(&self) -> bool {
+        self.host.has_threads()
+    }
+
     /// Records accepted, and syncs made, since the log was opened.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (

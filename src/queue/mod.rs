@@ -95,11 +95,15 @@ impl Queue {
         let opened = open(means, settings)?;
         let registry = Registry::load(&opened.log, &opened.cursors)?;
         opened.log.attach_cursors(Arc::<Registry>::clone(&registry));
-        let committer = Mutex::new(Some(Committer::start(&opened.log)?));
+        let committer = opened
+            .log
+            .has_threads()
+            .then(|| Committer::start(&opened.log))
+            .transpose()?;
         let inner = Inner {
             log: opened.log,
             registry,
-            committer,
+            committer: Mutex::new(committer),
             report: opened.report,
         };
         Ok(Self {
@@ -344,6 +348,14 @@ impl Queue {
     /// [`ErrorKind::Full`], [`ErrorKind::Poisoned`], [`ErrorKind::Io`].
     pub fn close(self) -> Result<()> {
         self.inner.shut()
+    }
+
+    /// Does at once, on the calling thread, what the commit thread would do in its time: the
+    /// commits that were asked for, the idle sync of `STATE` and of the cursors, reclaim. For a
+    /// [`Host`](crate::Host) without threads.
+    #[cfg(feature = "test-support")]
+    pub fn run_background(&self) {
+        self.inner.log.run_background();
     }
 
     /// Ok while the queue serves this process.
