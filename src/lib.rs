@@ -63,6 +63,10 @@ pub mod storage;
 mod storage;
 mod sync;
 
+#[cfg(all(test, shuttle))]
+#[path = "../tests/interleave/mod.rs"]
+mod interleave;
+
 #[cfg(feature = "json")]
 pub use buffer::Json;
 pub use buffer::{Bincode, BufferConfig, Bytes, Codec, CodecError, EventBuffer};

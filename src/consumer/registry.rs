@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::Mutex;
 
 use super::cursor::{Effective, changed, effective};
 use crate::error::{Error, ErrorKind, Result};
@@ -12,6 +9,8 @@ use crate::format::{CURSORS, CursorSlot, consumer_id, cursor_file, valid_consume
 use crate::log::{CursorFact, Cursors, Log, Place};
 use crate::position::Position;
 use crate::slots::SlotFile;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The cursor files of a queue.
 #[derive(Debug, Default)]

@@ -16,6 +16,7 @@ use super::{Log, Overflow, SyncPolicy};
 use crate::error::{Error, ErrorKind, FullReason, Result};
 use crate::format::{SEGMENT_BYTES_MAX, Start, wide};
 use crate::position::Sequence;
+use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, deadline_after};
 
 /// What the caller waits for.
@@ -76,8 +77,7 @@ impl Log {
         if appended.is_ok() {
             let payload = records.iter().map(|record| u64::from(record.length)).sum();
             let count = wide(records.len());
-            self.enqueued
-                .fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+            self.enqueued.fetch_add(count, Ordering::Relaxed);
             self.tell(|listener| listener.enqueued(count, payload));
         }
         self.tell_all(notices);

@@ -7,7 +7,6 @@
 //!
 //! A poisoned log writes nothing.
 
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::appends::Appends;
@@ -15,7 +14,8 @@ use super::{Log, watermark};
 use crate::error::Result;
 use crate::format::{SEGMENTS, SegmentFile, segment_file};
 use crate::segment::write_index;
-use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
+use crate::sync::{MutexGuard, thread};
 
 impl Log {
     /// Closes the log. Nothing is accepted from the moment this is called; the commit thread must
@@ -53,7 +53,7 @@ impl Log {
             self.check()?;
             // Somebody has a place for its records and is about to lead their commit.
             drop(appends);
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 

@@ -5,7 +5,6 @@
 //! bytes were written, because what a commit covers is settled under the lock before its sync.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Log;
@@ -17,6 +16,7 @@ use crate::format::{Chain, SEGMENTS, wide};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{ControlPlace, encode_padding};
 use crate::storage::File;
+use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, is_past};
 
 /// What one leader took over to write.

@@ -4,17 +4,14 @@
 //! is due, and for ever when nothing is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::Log;
 use super::appends::Unsettled;
 use super::notices::Notices;
 use crate::error::{Error, Result};
-use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, Signal, now, panicking, thread};
 
 /// How long after the last commit `STATE` and the cursors are synced.
 const IDLE: Duration = Duration::from_millis(100);
@@ -26,8 +23,7 @@ pub(crate) struct Bell {
     /// Whether an interval's sync is due already, so that most records need no lock.
     interval_armed: AtomicBool,
     idle_armed: AtomicBool,
-    ring: Sender<()>,
-    heard: Receiver<()>,
+    changed: Signal,
 }
 
 #[derive(Debug, Default)]
@@ -42,32 +38,24 @@ struct Agenda {
 
 impl Bell {
     pub(super) fn new() -> Self {
-        let (ring, heard) = bounded(1);
         Self {
             agenda: Mutex::new(Agenda::default()),
             interval_armed: AtomicBool::new(false),
             idle_armed: AtomicBool::new(false),
-            ring,
-            heard,
-        }
-    }
-
-    fn ring(&self) {
-        match self.ring.try_send(()) {
-            Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+            changed: Signal::new(),
         }
     }
 
     /// A record was written that has to be durable within `interval`.
     pub(super) fn sync_within(&self, interval: Duration) {
         if !self.interval_armed.swap(true, Ordering::AcqRel) {
-            self.commit_by(Instant::now().checked_add(interval));
+            self.commit_by(now().checked_add(interval));
         }
     }
 
     /// Somebody waits for a commit, or a segment wants to be settled.
     pub(crate) fn commit_soon(&self) {
-        self.commit_by(Some(Instant::now()));
+        self.commit_by(Some(now()));
     }
 
     fn commit_by(&self, by: Option<Instant>) {
@@ -79,7 +67,7 @@ impl Bell {
             agenda.commit_by = by;
         }
         drop(agenda);
-        self.ring();
+        self.changed.ring();
     }
 
     /// A commit ended: once nothing more happens, its watermark becomes provable. `sealed` want
@@ -88,7 +76,7 @@ impl Bell {
         let indexes = !sealed.is_empty();
         if indexes {
             self.agenda.lock().indexes.extend(sealed);
-            self.ring();
+            self.changed.ring();
         }
         self.idle_later();
     }
@@ -98,19 +86,19 @@ impl Bell {
         if self.idle_armed.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.agenda.lock().idle_at = Instant::now().checked_add(IDLE);
-        self.ring();
+        self.agenda.lock().idle_at = now().checked_add(IDLE);
+        self.changed.ring();
     }
 
     /// A segment may have become free.
     pub(crate) fn reclaim_soon(&self) {
         self.agenda.lock().reclaim = true;
-        self.ring();
+        self.changed.ring();
     }
 
     fn stop(&self) {
         self.agenda.lock().stop = true;
-        self.ring();
+        self.changed.ring();
     }
 
     /// Takes everything, due or not.
@@ -132,7 +120,7 @@ impl Bell {
     fn next(&self) -> Due {
         loop {
             let mut agenda = self.agenda.lock();
-            let now = Instant::now();
+            let now = now();
             let due = Due {
                 stop: agenda.stop,
                 commit: agenda.commit_by.is_some_and(|by| by <= now),
@@ -156,16 +144,7 @@ impl Bell {
             if due.is_something() {
                 return due;
             }
-            let heard = match wake_at {
-                Some(at) => self.heard.recv_deadline(at),
-                None => self
-                    .heard
-                    .recv()
-                    .map_err(|_gone| RecvTimeoutError::Disconnected),
-            };
-            match heard {
-                Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-            }
+            self.changed.wait_until(wake_at);
         }
     }
 }
@@ -189,13 +168,13 @@ impl Due {
 #[derive(Debug)]
 pub(crate) struct Committer {
     log: Arc<Log>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Committer {
     pub(crate) fn start(log: &Arc<Log>) -> Result<Self> {
         let own = Arc::clone(log);
-        let thread = std::thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("forebay-commit".to_owned())
             .spawn(move || run(&own))
             .map_err(|source| Error::io("start a thread for", log.directory().path(), source))?;
@@ -208,15 +187,15 @@ impl Committer {
     /// Stops the thread and waits until it has ended.
     pub(crate) fn stop(&mut self) {
         self.log.bell.stop();
-        let Some(thread) = self.thread.take() else {
+        let Some(running) = self.thread.take() else {
             return;
         };
         // A fork has no such thread, and the thread cannot wait for itself (a listener may drop the
         // last handle on it).
-        if self.log.is_forked() || thread.thread().id() == std::thread::current().id() {
+        if self.log.is_forked() || running.thread().id() == thread::current().id() {
             return;
         }
-        if thread.join().is_err() {
+        if running.join().is_err() {
             // It panicked: nobody knows what it left undone.
             let gone = Error::new(crate::error::ErrorKind::Poisoned, "the commit thread died");
             self.log.poison(&gone);
@@ -247,7 +226,7 @@ struct Sentry<'a>(&'a Log);
 
 impl Drop for Sentry<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if panicking() {
             let gone = Error::new(crate::error::ErrorKind::Poisoned, "the commit thread died");
             self.0.poison(&gone);
         }

@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::event::GapReason;
 use crate::position::Sequence;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, is_past};
 
 /// A sequence with the frame bytes of the log below it, where they are known.

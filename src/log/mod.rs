@@ -26,7 +26,6 @@ mod table;
 mod watermark;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -42,6 +41,7 @@ use crate::format::{Chain, Framing, Identity, IndexEntry};
 use crate::position::{Epoch, SegmentNumber, Sequence};
 use crate::recovery::CorruptionPolicy;
 use crate::storage::{Directory, Lock};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 pub(crate) use append::Acceptance;

@@ -1,7 +1,6 @@
 //! Opening: lock, survey, plan, apply, and the log that comes of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use super::appends::Appends;
@@ -24,6 +23,7 @@ use crate::recovery::{
 };
 use crate::slots::SlotFile;
 use crate::storage::{Directory, Lock};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Condvar, Mutex};
 
 /// An open log, and what opening found.

@@ -9,8 +9,6 @@
 //! Records count as needed until every consumer has acknowledged them or they were dropped; with
 //! no consumer at all, only what was dropped goes.
 
-use std::sync::atomic::Ordering;
-
 use super::floor::Place;
 use super::host::is_older;
 use super::notices::{Notice, Notices};
@@ -21,6 +19,7 @@ use crate::format::{SEGMENTS, SegmentFile, segment_file};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{IndexBuilder, Segment, write_index};
 use crate::storage::Access;
+use crate::sync::atomic::Ordering;
 
 impl Log {
     /// Deletes every segment that nobody needs; returns how many.

@@ -9,8 +9,6 @@
 //! The watermark crosses the sealed segment's end only after its data, its footer and its name are
 //! synced; the next commit does that, oldest segment first.
 
-use std::sync::atomic::Ordering;
-
 use super::Log;
 use super::appends::{Appends, Unsettled};
 use super::notices::{Notice, Notices};
@@ -18,6 +16,7 @@ use crate::error::Result;
 use crate::format::{SegmentFile, segment_file};
 use crate::segment::{ControlPlace, encode_footer};
 use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
 
 /// Sealed segments whose end may not be durable yet.
 const UNSETTLED_MAX: usize = 2;

@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
-
 use crate::error::{ErrorKind, Result};
 use crate::format::{Defect, SegmentFile, segment_file};
 use crate::position::{Epoch, Offset, QueueId, SegmentNumber, Sequence};
 use crate::segment::Segment;
 use crate::storage::{Access, Directory};
+use crate::sync::RwLock;
 
 /// The segments of the log, oldest first.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! The durable watermark: who waits for it, and why nobody needs to wait any more.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Chain;
 use crate::position::Sequence;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, is_past};
 
 /// Every sequence below the watermark survives power loss. It only rises.

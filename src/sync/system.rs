@@ -1,4 +1,4 @@
-//! Locks that a panic elsewhere does not turn into more panics.
+//! What the library synchronises with when it is not being modelled.
 //!
 //! A thin layer over `std`: its mutex lets a running thread keep the lock, which is twice as fast
 //! as a fair one when a short write happens under it, and its condition variable wakes all waiters
@@ -6,7 +6,13 @@
 //! whole before anything in it can panic.
 
 use std::sync::{self, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+pub(crate) use parking_lot::RwLock;
+pub(crate) use std::sync::atomic;
+pub(crate) use std::thread;
 
 /// A mutual exclusion.
 #[derive(Debug, Default)]
@@ -56,7 +62,7 @@ impl Condvar {
         let Some(deadline) = deadline else {
             return self.wait(guard);
         };
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(now());
         let waited = self
             .0
             .wait_timeout(guard, left)
@@ -73,12 +79,36 @@ impl Condvar {
     }
 }
 
-/// The moment `timeout` from now; `None`, that is never, when it is too far to be told.
-pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
+/// A bell: rung by many, heard by one, who may come later. Rung twice it is heard once.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    ring: Sender<()>,
+    heard: Receiver<()>,
 }
 
-/// Whether `deadline` has come.
-pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+impl Signal {
+    pub(crate) fn new() -> Self {
+        let (ring, heard) = bounded(1);
+        Self { ring, heard }
+    }
+
+    pub(crate) fn ring(&self) {
+        match self.ring.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+        }
+    }
+
+    /// Sleeps until it rings, or until `deadline`, for ever without one.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>) {
+        // Both ends live here: nobody can hang up.
+        match deadline {
+            Some(deadline) => self.heard.recv_deadline(deadline).ok(),
+            None => self.heard.recv().ok(),
+        };
+    }
+}
+
+/// What the clock says.
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }
