@@ -29,7 +29,7 @@ pub(crate) use identity::Identity;
 pub(crate) use index::{IndexEntry, IndexHeader};
 pub(crate) use names::{
     CURSORS, IDENTITY, LOCK, QUARANTINE, SEGMENTS, STATE, SegmentFile, consumer_of, cursor_file,
-    segment_file, temporary, valid_consumer_name,
+    is_segment_number, segment_file, temporary, valid_consumer_name,
 };
 pub(crate) use segment_header::SegmentHeader;
 pub(crate) use slot::{Pair, Slot};

@@ -16,6 +16,8 @@ pub(crate) const CURSORS: &str = "cursors";
 pub(crate) const QUARANTINE: &str = "quarantine";
 
 const DIGITS: usize = 16;
+/// The highest number that a segment's name has room for.
+const SEGMENT_NUMBER_MAX: u64 = 9_999_999_999_999_999;
 const CURSOR_SUFFIX: &str = ".cursor";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 /// The longest file name of the platforms we run on, less what we append.
@@ -54,6 +56,11 @@ impl SegmentFile {
         let number = SegmentNumber::new(number?.ok()?);
         (digits.len() == DIGITS && number.is_some()).then_some((number, file))
     }
+}
+
+/// Whether a segment can have this number: the name of a higher one would not be found again.
+pub(crate) fn is_segment_number(number: SegmentNumber) -> bool {
+    number.is_some() && number.get() <= SEGMENT_NUMBER_MAX
 }
 
 /// The path of a segment's file inside the queue's directory.
@@ -98,6 +105,17 @@ pub(crate) fn valid_consumer_name(name: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exactly_the_segment_numbers_have_names_that_parse_back() {
+        let next = SEGMENT_NUMBER_MAX + 1;
+        for number in [0, 1, SEGMENT_NUMBER_MAX, next, u64::MAX].map(SegmentNumber::new) {
+            let path = segment_file(number, SegmentFile::Log);
+            let name = path.strip_prefix("segments/").expect("in its folder");
+            let parsed = SegmentFile::parse(name).map(|(number, _)| number);
+            assert_eq!(parsed, Some(number).filter(|_| is_segment_number(number)));
+        }
+    }
 
     #[test]
     fn names_parse_back_to_what_they_were_formed_from() {

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use super::Log;
 use super::appends::{Active, Appends};
 use super::notices::{Notice, Notices};
-use crate::error::{Corruption, Result};
+use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{
     BLOCK_BYTES, Chain, Control, Defect, End, Integrity, QUARANTINE, SEGMENTS, SegmentFile,
-    SegmentHeader, Start, narrow, segment_file,
+    SegmentHeader, Start, is_segment_number, narrow, segment_file,
 };
 use crate::position::{Offset, SegmentNumber};
 use crate::segment::{
@@ -226,6 +226,12 @@ impl Log {
     /// Creates the file of the next segment. After an error nothing of it is left.
     pub(super) fn create_following(&self, appends: &mut Appends) -> Result<NewSegment> {
         let number = appends.highest.following();
+        if !is_segment_number(number) {
+            // Only a file that no queue has made leads here: records behind it would be lost.
+            let what = "segment numbers are used up: a file here or in quarantine has the last one";
+            let path = self.directory.path().join(SEGMENTS);
+            return Err(Error::at(ErrorKind::Foreign, what, &path));
+        }
         let header = SegmentHeader {
             queue: self.identity.queue,
             number,
