@@ -582,6 +582,32 @@ fn a_body_without_its_last_field_is_refused_under_a_good_checksum() {
 }
 
 #[test]
+fn places_beyond_four_gibibytes_keep_all_their_bits() {
+    let framing = framing(Integrity::Crc32c);
+    let header = frame_header(Integrity::Crc32c, Flags::RECORD);
+    for place in [
+        1 << 32,
+        (1 << 32) + 8,
+        5 << 30,
+        super::SEGMENT_BYTES_MAX - 4096,
+    ] {
+        let mut bytes = Vec::new();
+        framing.encode(&header, b"hello", Offset::new(place), &mut bytes);
+        let there = framing.decode_header(&bytes, Offset::new(place));
+        assert!(there.is_ok(), "{place}");
+        let folded = framing.decode_header(&bytes, Offset::new(place % (1 << 32)));
+        assert!(folded.is_err() || place < 1 << 32, "{place}");
+        let entry = IndexEntry {
+            sequence: index().0.base.plus(7),
+            offset: Offset::new(place),
+        };
+        let file = index().0.encode(&[entry]);
+        let (read, packed) = IndexHeader::decode(&file).expect("it is whole");
+        assert_eq!(read.at_or_before(packed, entry.sequence), Some(entry));
+    }
+}
+
+#[test]
 fn a_header_of_zeros_is_no_frame() {
     for integrity in [Integrity::Chained, Integrity::Crc32c] {
         assert_eq!(

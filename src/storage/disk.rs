@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use fs2::FileExt as _;
 
+use super::transfer::{read_on, write_on};
 use super::{Access, Directory, File, Filesystem, Lock, Map, failed, kind_of, sync_failed};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -39,7 +40,7 @@ impl DiskDirectory {
     /// [`ErrorKind::Foreign`] where a file is, [`ErrorKind::Io`] where the system refuses.
     pub fn create(path: &Path) -> Result<Self> {
         refuse_file(path)?;
-        create_with_ancestors(path)?;
+        create_with_ancestors(path, &mut sync_folder)?;
         Self::open(path)
     }
 
@@ -49,7 +50,7 @@ impl DiskDirectory {
 }
 
 /// Creates `path` and what is missing above it, each with its name synced before the next.
-fn create_with_ancestors(path: &Path) -> Result<()> {
+fn create_with_ancestors(path: &Path, sync: &mut dyn FnMut(&Path) -> Result<()>) -> Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
@@ -57,14 +58,14 @@ fn create_with_ancestors(path: &Path) -> Result<()> {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
-        create_with_ancestors(parent)?;
+        create_with_ancestors(parent, sync)?;
     }
     match private_folder().create(path) {
         Ok(()) => {}
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         Err(source) => return Err(failed("create directory", path)(source)),
     }
-    sync_folder(parent.unwrap_or(Path::new(".")))
+    sync(parent.unwrap_or(Path::new(".")))
 }
 
 /// An error that says what is in the way when `path` is not a directory.
@@ -324,32 +325,17 @@ impl File for DiskFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.read_some(&mut buffer[done..], offset + done as u64) {
-                Ok(0) => break,
-                Ok(count) => done += count,
-                Err(source) if source.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(failed("read", &self.path)(source)),
-            }
-        }
-        Ok(done)
+        read_on(buffer, offset, |buffer, offset| {
+            self.read_some(buffer, offset)
+        })
+        .map_err(failed("read", &self.path))
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        let mut done = 0;
-        while done < bytes.len() {
-            match self.write_some(&bytes[done..], offset + done as u64) {
-                Ok(0) => {
-                    let source = io::Error::from(io::ErrorKind::WriteZero);
-                    return Err(failed("write", &self.path)(source));
-                }
-                Ok(count) => done += count,
-                Err(source) if source.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(failed("write", &self.path)(source)),
-            }
-        }
-        Ok(())
+        write_on(bytes, offset, |bytes, offset| {
+            self.write_some(bytes, offset)
+        })
+        .map_err(failed("write", &self.path))
     }
 
     fn sync(&self) -> Result<()> {
@@ -382,5 +368,38 @@ impl File for DiskFile {
 
     fn map(&self) -> Result<Map> {
         Map::of_file(&self.file).map_err(failed("map", &self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_every_new_folder_is_synced_before_the_next_is_made() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("a/b/c");
+        let mut synced = Vec::new();
+        create_with_ancestors(&path, &mut |folder| {
+            let below = std::fs::read_dir(folder).expect("it is there").count();
+            synced.push((folder.to_path_buf(), below));
+            Ok(())
+        })
+        .expect("nothing is in the way");
+        let expected = ["", "a", "a/b"].map(|name| (root.path().join(name), 1));
+        assert_eq!(synced.len(), 3);
+        for ((folder, below), expected) in synced.iter().zip(&expected) {
+            assert_eq!((folder.components(), below), (expected.0.components(), &1));
+        }
+        assert!(path.is_dir());
+    }
+
+    #[test]
+    fn a_new_folder_whose_name_cannot_be_synced_is_an_error() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("a/b");
+        let refuse = &mut |_: &Path| Err(Error::new(ErrorKind::Io, "no sync"));
+        create_with_ancestors(&path, refuse).expect_err("nobody knows whether it lasts");
+        assert!(!path.exists(), "nothing is built on it");
     }
 }

@@ -24,6 +24,7 @@ mod filesystem;
 mod map;
 #[cfg(feature = "test-support")]
 pub mod memory;
+mod transfer;
 
 use std::fmt::Debug;
 use std::io;

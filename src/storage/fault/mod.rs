@@ -226,6 +226,7 @@ fn error_of(failure: Failure, kind: CallKind, path: &Path) -> Error {
     let source = match failure {
         Failure::Io | Failure::Torn { .. } | Failure::Forget => input_output_error(),
         Failure::Full | Failure::TornFull { .. } => io::ErrorKind::StorageFull.into(),
+        Failure::Interrupted => io::ErrorKind::Interrupted.into(),
     };
     match kind {
         CallKind::SyncFile | CallKind::SyncFolder => sync_failed(kind.operation(), path)(source),

@@ -88,6 +88,8 @@ pub enum Failure {
     Io,
     /// Because the device is full, changing nothing.
     Full,
+    /// Because a signal came, changing nothing, where nobody has gone on with the call.
+    Interrupted,
     /// A write puts down only its first `bytes`, then fails as `Io`. Any other call fails as `Io`.
     Torn {
         /// How many bytes are put down, at most.
