@@ -16,7 +16,7 @@ use crate::support::{cut_power, fill, guard, open, options, tell};
 
 /// How a life begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
+pub(crate) enum Before {
     Nothing,
     Closed,
     Torn,
@@ -170,7 +170,7 @@ impl Life {
 }
 
 /// Lives once with `fault`; false when it never happened.
-fn survive(before: Before, policy: SyncPolicy, fault: &Fault) -> bool {
+pub(crate) fn survive(before: Before, policy: SyncPolicy, fault: &Fault) -> bool {
     let (memory, ledger) = prepare(before);
     let storage = FaultyDirectory::over_memory(memory.clone());
     storage.plan(fault.clone());
@@ -202,7 +202,7 @@ fn survive(before: Before, policy: SyncPolicy, fault: &Fault) -> bool {
     storage.failures() > 0
 }
 
-fn survive_all(failure: Failure, repeat: Repeat) {
+pub(crate) fn survive_all(failure: Failure, repeat: Repeat) {
     let mut count = 0_u64;
     for before in [Before::Nothing, Before::Closed, Before::Torn] {
         for policy in [SyncPolicy::Always, SyncPolicy::Manual] {

@@ -24,4 +24,5 @@ mod faults;
 mod images;
 mod lives;
 mod order;
+mod rules;
 mod silence;
