@@ -1,0 +1,154 @@
+"""Prints what was read, one thing a line: a word, then `name=value` with no spaces in a value."""
+
+from blake3 import blake3
+from queue_files import cursor_name, index_name, segment_name
+from segment import Hole
+from structures import FOOTER, PADDING, START, footer_body
+
+_CONTROL_NAMES = {START: "start", FOOTER: "footer", PADDING: "padding"}
+
+
+class Listing:
+    """Collects the lines; counts the findings among them."""
+
+    def __init__(self):
+        self.lines = []
+        self.findings = 0
+
+    def say(self, word, **fields):
+        values = (f"{name}={_text(value)}" for name, value in fields.items())
+        self.lines.append(" ".join((word, *values)))
+
+    def find(self, file, offset, reason, **fields):
+        """A defect. A torn tail is none."""
+        self.findings += 1
+        self.say("finding", file=file, offset=offset, reason=reason, **fields)
+
+
+def _text(value):
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, bytes):
+        return value.hex() or "empty"
+    return str(value).replace(" ", "-")
+
+
+def list_queue(files, log):
+    listing = Listing()
+    one = files.identity
+    listing.say("queue", id=one.queue_id, integrity=one.integrity, created=one.created)
+    _list_slots(listing, "state", "STATE", files.state)
+    for number, segment in sorted(files.segments.items()):
+        _list_segment(listing, files, log, number, segment)
+    for consumer, slots in sorted(files.cursors.items()):
+        _list_slots(listing, "cursor", cursor_name(consumer), slots)
+        _list_effective(listing, log, consumer, slots)
+    _list_log(listing, files, log)
+    return listing
+
+
+def _list_slots(listing, word, file, slots):
+    for place, (slot, defect) in enumerate(zip(slots.slots, slots.defects)):
+        offset = place * 4096
+        if slot:
+            fields = dict(vars(slot))
+            del fields["queue_id"]
+            effective = slot is slots.effective
+            listing.say(f"{word}-slot", file=file, offset=offset, effective=effective, **fields)
+        if defect:
+            listing.find(file, offset, defect)
+    if not slots.effective:
+        reason = "version" if slots.is_newer else "no valid slot"
+        listing.find(file, 0, reason)
+
+
+def _list_segment(listing, files, log, number, segment):
+    file = segment_name(number)
+    member = number in log.numbers
+    if segment.header_defect:
+        listing.say("segment", file=file, number=number, log=member, state="unreadable")
+        return
+    header = segment.header
+    footer = segment.footer
+    state = "prepared" if not segment.is_started else "sealed" if footer else "active"
+    listing.say(
+        "segment", file=file, number=number, log=member, state=state, base=segment.base,
+        epoch=header.epoch, salt=header.salt, integrity=header.integrity,
+        bytes=len(segment.data),
+    )
+    if segment.is_started:
+        _list_frame(listing, log, segment, segment.start, vars(segment.start_fields))
+    for item in segment.items:
+        if isinstance(item, Hole):
+            resumed = item.resumed.offset if item.resumed else None
+            if resumed or not segment.is_empty_from(item.offset):
+                listing.say(
+                    "hole", offset=item.offset, due=item.due, reason=item.reason, resumed=resumed
+                )
+        elif item.is_footer:
+            _list_frame(listing, log, segment, item, vars(footer_body(item.payload)))
+        else:
+            _list_frame(listing, log, segment, item, {})
+    read, defect = files.index_of(segment)
+    if read:
+        listing.say("index", file=index_name(number), next=read.next, end=read.end, count=read.count)
+    if defect:
+        listing.find(index_name(number), 0, defect)
+
+
+def _list_frame(listing, log, segment, frame, body):
+    kind = frame.kind
+    if frame.is_control:
+        word, content = _CONTROL_NAMES[frame.kind], body
+        kind = None
+    else:
+        word, content = "record", {"blake3": blake3(frame.payload)}
+    listing.say(
+        word, segment=segment.number, offset=frame.offset, sequence=frame.sequence, kind=kind,
+        flags=frame.flags, length=frame.length, time=frame.time, watermark=frame.watermark,
+        chain=log.chain.verdicts.get((segment.number, frame.offset)), **content,
+    )
+
+
+def _list_effective(listing, log, consumer, slots):
+    slot = slots.effective
+    if not slot:
+        return
+    if slot.watermark > log.end.next:
+        listing.find(cursor_name(consumer), 0, "watermark")
+        return
+    newer = [
+        log.started[number].base for number in log.numbers
+        if number in log.started and log.started[number].header.epoch > slot.epoch
+    ]
+    effective = min(slot.next, log.end.next, *newer)
+    listing.say("cursor", file=cursor_name(consumer), next=slot.next, effective=effective)
+
+
+def _list_log(listing, files, log):
+    for corruption in log.corruptions:
+        listing.find(
+            segment_name(corruption.segment), corruption.offset, corruption.reason,
+            start=corruption.start, end=corruption.end,
+        )
+    for (number, offset), verdict in sorted(log.chain.verdicts.items()):
+        if verdict == "bad":
+            listing.find(segment_name(number), offset, "chain")
+    first = log.records[0][1].sequence if log.records else log.end.next
+    listing.say(
+        "log", segments=",".join(map(str, log.numbers)) or None, clean=log.is_clean,
+        durable=log.durable, first=first, next=log.end.next, records=len(log.records),
+    )
+    end = log.end
+    listing.say("end", segment=end.segment, offset=end.offset, next=end.next, reason=end.reason)
+    for number, segment in sorted(files.segments.items()):
+        start = 4096
+        if number in log.numbers and number != end.segment:
+            continue
+        if number == end.segment:
+            start = end.offset
+        if number >= end.segment and not segment.is_empty_from(start) and not log.is_clean:
+            tail = len(segment.data.rstrip(b"\0")) - start
+            listing.say("torn", file=segment_name(number), offset=start, bytes=tail)

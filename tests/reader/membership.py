@@ -1,0 +1,80 @@
+"""Which segments are the log, in which order, and what is proven durable."""
+
+from structures import STATE_CLEAN, STATE_CONTINUES
+
+
+class Membership:
+    """The numbers of the log's segments, where the log leaves each, and W*."""
+
+    def __init__(self, files):
+        self.files = files
+        self.state = files.state.effective
+        self.is_clean = self._is_clean()
+        self.first = max(1, self.state.first_segment) if self.state else 1
+        self.started = {
+            number: segment for number, segment in files.segments.items()
+            if segment.is_started and number >= self.first
+        }
+        self.numbers = self._numbers()
+        self.durable = self._durable()
+
+    def _is_clean(self):
+        if not self.state or not self.state.flags & STATE_CLEAN:
+            return False
+        segment = self.files.segments.get(self.state.end_segment)
+        if self.state.flags & STATE_CONTINUES and segment:
+            return not any(segment.data[self.state.end_offset:self.state.end_offset + 64])
+        return True
+
+    def _successor(self, number):
+        """The segment that follows `number`; none where none says so."""
+        naming = [
+            segment for segment in self.started.values()
+            if segment.start_fields.previous == number and segment.number > number
+        ]
+        newest = max(naming, key=lambda one: (one.header.epoch, one.number), default=None)
+        return newest.number if newest else None
+
+    def _numbers(self):
+        """In order; a missing segment is named all the same."""
+        last = self.state.end_segment if self.state else 0
+        if not last:
+            last = 0 if self.is_clean else min(self.started, default=0)
+        numbers = [last] if last else []
+        while numbers and not self.is_clean and (following := self._successor(numbers[-1])):
+            numbers.append(following)
+        while numbers and numbers[0] > self.first:
+            segment = self.started.get(numbers[0])
+            if segment is None:
+                return self._reachable_before(numbers[0]) + numbers
+            if not segment.start_fields.previous:
+                break
+            numbers.insert(0, segment.start_fields.previous)
+        return numbers
+
+    def _reachable_before(self, missing):
+        """What the log holds before `missing`, which does not say what precedes it."""
+        numbers = [self.first]
+        while (following := self._successor(numbers[-1])) and following < missing:
+            numbers.append(following)
+        return [number for number in numbers if number < missing]
+
+    def _durable(self):
+        """W*: the largest watermark of any statement found."""
+        found = [0]
+        for segment in self.files.segments.values():
+            found += [frame.watermark for frame in segment.frames]
+            if segment.start:
+                found.append(segment.start.watermark)
+        for slots in (self.files.state, *self.files.cursors.values()):
+            found += [slot.watermark for slot in slots.slots if slot]
+        return max(found)
+
+    def stop(self, place):
+        """Where the log leaves the segment at `place`; none where only its bytes say."""
+        if place + 1 < len(self.numbers):
+            following = self.started.get(self.numbers[place + 1])
+            if following and following.start_fields.previous == self.numbers[place]:
+                return following.start_fields.previous_end
+            return None
+        return self.state.end_offset if self.is_clean else None
