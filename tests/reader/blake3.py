@@ -1,6 +1,7 @@
 """BLAKE3, plain and keyed, 32 bytes of output, from the BLAKE3 paper, section 2."""
 
 import struct
+from functools import lru_cache
 
 _IV = (
     0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A,
@@ -84,8 +85,9 @@ def _tree(key, data, counter, flags, root):
     return _compress(key, block, 0, _BLOCK_BYTES, flags | _PARENT | root)
 
 
+@lru_cache(maxsize=1 << 16)
 def blake3(data, key=None):
     """The 32-byte hash of `data`, keyed where a key of 32 bytes is given."""
     words = _IV if key is None else struct.unpack("<8I", key)
     flags = 0 if key is None else _KEYED
-    return struct.pack("<8I", *_tree(words, bytes(data), 0, flags, _ROOT))
+    return struct.pack("<8I", *_tree(words, data, 0, flags, _ROOT))

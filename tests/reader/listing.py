@@ -65,19 +65,19 @@ def _list_slots(listing, word, file, slots):
 
 
 def _list_segment(listing, files, log, number, segment):
-    file = segment_name(number)
-    member = number in log.numbers
-    if segment.header_defect:
-        listing.say("segment", file=file, number=number, log=member, state="unreadable")
-        return
-    header = segment.header
-    footer = segment.footer
-    state = "prepared" if not segment.is_started else "sealed" if footer else "active"
+    header, footer = segment.header, segment.footer
+    role = _role(log, segment)
+    following = log.following(number)
+    after = log.end.next if number == log.end.segment else following and following.base
     listing.say(
-        "segment", file=file, number=number, log=member, state=state, base=segment.base,
-        epoch=header.epoch, salt=header.salt, integrity=header.integrity,
-        bytes=len(segment.data),
+        "segment", file=segment_name(number), number=number, role=role,
+        reclaimed=number < log.first, base=segment.base, next=after,
+        epoch=header and header.epoch, salt=header and header.salt,
+        integrity=header and header.integrity, bytes=len(segment.data),
     )
+    defect = segment.header_defect or segment.start_defect
+    if defect and role != "prepared" and number >= log.first:
+        listing.find(segment_name(number), 0 if segment.header_defect else 4096, defect)
     if segment.is_started:
         _list_frame(listing, log, segment, segment.start, vars(segment.start_fields))
     for item in segment.items:
@@ -85,7 +85,8 @@ def _list_segment(listing, files, log, number, segment):
             resumed = item.resumed.offset if item.resumed else None
             if resumed or not segment.is_empty_from(item.offset):
                 listing.say(
-                    "hole", offset=item.offset, due=item.due, reason=item.reason, resumed=resumed
+                    "hole", segment=number, offset=item.offset, due=item.due,
+                    reason=item.reason, resumed=resumed,
                 )
         elif item.is_footer:
             _list_frame(listing, log, segment, item, vars(footer_body(item.payload)))
@@ -98,6 +99,22 @@ def _list_segment(listing, files, log, number, segment):
         listing.find(index_name(number), 0, defect)
 
 
+def _role(log, segment):
+    """What the file is to the log."""
+    if segment.number == log.end.segment:
+        return "end"
+    if segment.number not in log.numbers:
+        is_blank = segment.start_defect == "zeros" or not any(segment.data)
+        return "prepared" if is_blank and segment.number > log.end.segment else "stray"
+    following = log.following(segment.number)
+    if following and any(
+        frame.is_footer and frame.offset == following.start_fields.previous_end
+        for frame in segment.frames
+    ):
+        return "sealed"
+    return "unsealed"
+
+
 def _list_frame(listing, log, segment, frame, body):
     kind = frame.kind
     if frame.is_control:
@@ -107,39 +124,40 @@ def _list_frame(listing, log, segment, frame, body):
         word, content = "record", {"blake3": blake3(frame.payload)}
     listing.say(
         word, segment=segment.number, offset=frame.offset, sequence=frame.sequence, kind=kind,
-        flags=frame.flags, length=frame.length, time=frame.time, watermark=frame.watermark,
+        log=log.holds(frame), flags=frame.flags, length=frame.length, time=frame.time, watermark=frame.watermark,
         chain=log.chain.verdicts.get((segment.number, frame.offset)), **content,
     )
 
 
 def _list_effective(listing, log, consumer, slots):
-    slot = slots.effective
-    if not slot:
-        return
-    if slot.watermark > log.end.next:
-        listing.find(cursor_name(consumer), 0, "watermark")
+    file, slot = cursor_name(consumer), slots.effective
+    if not slot or slot.watermark > log.end.next:
+        if slot:
+            listing.find(file, 0, "watermark")
+        listing.say("cursor", file=file, next=slot and slot.next, effective=None)
         return
     newer = [
         log.started[number].base for number in log.numbers
         if number in log.started and log.started[number].header.epoch > slot.epoch
     ]
     effective = min(slot.next, log.end.next, *newer)
-    listing.say("cursor", file=cursor_name(consumer), next=slot.next, effective=effective)
+    listing.say("cursor", file=file, next=slot.next, effective=effective)
 
 
 def _list_log(listing, files, log):
     for corruption in log.corruptions:
-        listing.find(
-            segment_name(corruption.segment), corruption.offset, corruption.reason,
-            start=corruption.start, end=corruption.end,
+        listing.findings += 1
+        listing.say(
+            "damaged", file=segment_name(corruption.segment), offset=corruption.offset,
+            start=corruption.start, end=corruption.end, reason=corruption.reason,
         )
     for (number, offset), verdict in sorted(log.chain.verdicts.items()):
         if verdict == "bad":
             listing.find(segment_name(number), offset, "chain")
-    first = log.records[0][1].sequence if log.records else log.end.next
+    base = log.started[log.numbers[0]].base if log.numbers and log.numbers[0] in log.started else 0
     listing.say(
         "log", segments=",".join(map(str, log.numbers)) or None, clean=log.is_clean,
-        durable=log.durable, first=first, next=log.end.next, records=len(log.records),
+        durable=log.durable, first=max(base, log.state.floor if log.state else 0), next=log.end.next, records=len(log.records),
     )
     end = log.end
     listing.say("end", segment=end.segment, offset=end.offset, next=end.next, reason=end.reason)

@@ -46,9 +46,15 @@ class Log(Membership):
         # Records of a batch whose end was not seen yet.
         self._batch = []
         self._walk()
+        # What comes after the end is not of the log, whatever it names.
+        self.numbers = [number for number in self.numbers if number <= self.end.segment]
+
+    def holds(self, frame):
+        """Whether `frame` is a record of the log."""
+        return any(frame is held for _, held in self.records)
 
     def _walk(self):
-        for place, number in enumerate(self.numbers):
+        for number in self.numbers:
             segment = self.files.segments.get(number)
             if number in self.started:
                 if not self._enter(segment):
@@ -56,7 +62,7 @@ class Log(Membership):
             else:
                 self._defect(number, HEADER_BLOCK, self._unstarted_reason(segment))
             items = segment.items if segment else []
-            if not self._walk_items(number, items, self.stop(place)):
+            if not self._walk_items(number, items, self.stop(number)):
                 return
         self._finish()
 

@@ -70,11 +70,19 @@ class Membership:
             found += [slot.watermark for slot in slots.slots if slot]
         return max(found)
 
-    def stop(self, place):
-        """Where the log leaves the segment at `place`; none where only its bytes say."""
-        if place + 1 < len(self.numbers):
-            following = self.started.get(self.numbers[place + 1])
-            if following and following.start_fields.previous == self.numbers[place]:
-                return following.start_fields.previous_end
-            return None
-        return self.state.end_offset if self.is_clean else None
+    def following(self, number):
+        """The segment of the log that names `number` as the one before it."""
+        for after in self.numbers:
+            segment = self.started.get(after)
+            if segment and segment.start_fields.previous == number:
+                return segment
+        return None
+
+    def stop(self, number):
+        """Where the log leaves segment `number`; none where only its bytes say."""
+        following = self.following(number)
+        if following:
+            return following.start_fields.previous_end
+        if self.is_clean and number == self.state.end_segment:
+            return self.state.end_offset
+        return None

@@ -1,0 +1,185 @@
+//! Whether the reader and the crate say the same of one folder.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use forebay::inspect::{Inspection, SegmentRole, SegmentView, inspect};
+use forebay::{Corruption, Integrity, Queue, Sequence};
+
+use crate::listing::{Line, Listing};
+
+/// What is wrong, as both can say it: file, offset, first and next sequence.
+pub(crate) type Place = (String, u64, u64, u64);
+
+/// Everything that `inspect` says about the folder, held against the reader's listing.
+pub(crate) fn assert_agrees(path: &Path, listing: &Listing) {
+    let found = inspect(path).expect("a queue that can be looked at");
+    let problem = std::panic::catch_unwind(|| assert_same(&found, listing)).is_err();
+    assert!(!problem, "{}: {found:#?}\n{}", path.display(), dump(listing));
+}
+
+fn assert_same(found: &Inspection, listing: &Listing) {
+    let queue = listing.one("queue");
+    assert_eq!(queue.text("id"), found.id.to_string());
+    let integrity = match found.integrity {
+        Integrity::Chained => 1,
+        _ => 2,
+    };
+    assert_eq!(queue.number("integrity"), integrity);
+    assert_eq!(queue.number("created"), nanoseconds(found.created));
+
+    let log = listing.one("log");
+    assert_eq!(log.text("clean") == "yes", found.opening.clean, "clean");
+    assert_eq!(log.number("next"), found.next.get(), "next");
+    assert_eq!(log.number("first"), found.first.get(), "first");
+    let durable = log.number("durable").min(found.next.get());
+    assert_eq!(durable, found.durable.get(), "durable");
+    assert_eq!(found.opening.next, found.next);
+
+    let effective = listing.all("state-slot");
+    let effective = effective.filter(|slot| slot.text("effective") == "yes");
+    for slot in effective {
+        assert_eq!(slot.number("epoch"), found.epoch.get(), "epoch");
+    }
+    assert_same_segments(&found.segments, listing);
+    assert_same_cursors(found, listing);
+    assert_same_tail(found, listing);
+    assert_eq!(
+        damaged_records(listing),
+        found.opening.corruption.iter().map(place).collect::<Vec<_>>(),
+        "damage"
+    );
+}
+
+fn assert_same_segments(found: &[SegmentView], listing: &Listing) {
+    // What is below the first segment is reclaimed; `inspect` leaves it out.
+    let lines: Vec<&Line> = listing
+        .all("segment")
+        .filter(|line| line.text("reclaimed") == "no")
+        .collect();
+    let numbers: Vec<u64> = lines.iter().map(|line| line.number("number")).collect();
+    let expected: Vec<u64> = found.iter().map(|view| view.number.get()).collect();
+    assert_eq!(numbers, expected, "segments");
+    for (line, view) in lines.into_iter().zip(found) {
+        let number = view.number;
+        let role = match view.role {
+            SegmentRole::Prepared => "prepared",
+            SegmentRole::Active => "end",
+            SegmentRole::Sealed => "sealed",
+            SegmentRole::Unsealed => "unsealed",
+            _ => "stray",
+        };
+        assert_eq!(line.text("role"), role, "role of {number}");
+        assert_eq!(line.find("base"), view.base.map(Sequence::get), "base of {number}");
+        let epoch = view.epoch.map(forebay::Epoch::get);
+        assert_eq!(line.find("epoch"), epoch, "epoch of {number}");
+        assert_eq!(line.number("bytes"), view.file_bytes, "length of {number}");
+        if role != "stray" {
+            assert_eq!(line.find("next"), view.next.map(Sequence::get), "next of {number}");
+        }
+    }
+}
+
+fn assert_same_cursors(found: &Inspection, listing: &Listing) {
+    let lines: Vec<&Line> = listing.all("cursor").collect();
+    assert_eq!(lines.len(), found.consumers.len(), "consumers");
+    for (line, view) in lines.into_iter().zip(&found.consumers) {
+        let file = format!("cursors/{}.cursor", view.name.replace(' ', "%20"));
+        assert_eq!(line.text("file"), file);
+        let next = view.next.map(Sequence::get);
+        assert_eq!(line.find("effective"), next, "cursor of {}", view.name);
+    }
+}
+
+fn assert_same_tail(found: &Inspection, listing: &Listing) {
+    let torn: Vec<&Line> = listing.all("torn").collect();
+    let bytes = torn.iter().map(|line| line.number("bytes")).sum::<u64>();
+    let tail = found.opening.torn.as_ref();
+    assert_eq!(bytes, tail.map_or(0, |tail| tail.bytes), "bytes of the torn tail");
+    if let (Some(line), Some(tail)) = (torn.first(), tail) {
+        assert!(tail.file.ends_with(line.text("file")), "file of the torn tail");
+        assert_eq!(line.number("offset"), tail.offset.get(), "start of the torn tail");
+    }
+}
+
+/// The records that the reader says are damaged.
+pub(crate) fn damaged_records(listing: &Listing) -> Vec<Place> {
+    let damaged = listing.all("damaged");
+    damaged
+        .map(|line| {
+            (
+                line.text("file").to_owned(),
+                line.number("offset"),
+                line.number("start"),
+                line.number("end"),
+            )
+        })
+        .collect()
+}
+
+pub(crate) fn place(corruption: &Corruption) -> Place {
+    let mut parts = corruption.file.iter().rev().take(2).map(|part| part.to_string_lossy());
+    let name = parts.next().unwrap_or_default();
+    let folder = parts.next().unwrap_or_default();
+    let Range { start, end } = corruption.range;
+    (format!("{folder}/{name}"), corruption.offset.get(), start.get(), end.get())
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from(since.as_nanos()).expect("a time of this age")
+}
+
+/// One record as both can say it: sequence, kind, time, BLAKE3 of the payload.
+type Told = (u64, u64, u64, String);
+
+/// Drains the queue, and finds the same records as the reader, and the same damage.
+pub(crate) fn assert_drains_the_same(queue: &Queue, listing: &Listing) {
+    let first = listing.one("log").number("first");
+    let records = listing.all("record").filter(|line| line.text("log") == "yes");
+    let expected: Vec<Told> = records
+        .filter(|line| line.number("sequence") >= first)
+        .map(|line| {
+            (
+                line.number("sequence"),
+                line.number("kind"),
+                line.number("time"),
+                line.text("blake3").to_owned(),
+            )
+        })
+        .collect();
+    let mut consumer = queue.consumer("whoever reads it all").expect("a new consumer");
+    consumer.seek(Sequence::new(first)).expect("a readable record");
+    let mut got: Vec<Told> = Vec::new();
+    let mut damage: Vec<Place> = Vec::new();
+    loop {
+        let sequence = match consumer.peek() {
+            Ok(None) => break,
+            Ok(Some(record)) => {
+                got.push((
+                    record.sequence.get(),
+                    u64::from(record.kind),
+                    nanoseconds(record.enqueued_at),
+                    blake3::hash(record.payload).to_string(),
+                ));
+                record.sequence
+            }
+            Err(error) => {
+                let corruption = error.corruption().expect("damage, if anything");
+                damage.push(place(corruption));
+                consumer.skip_corrupt().expect("a working disk");
+                continue;
+            }
+        };
+        consumer.ack_through(sequence).expect("a working disk");
+    }
+    assert_eq!(got, expected, "{}", dump(listing));
+    assert_eq!(damage, damaged_records(listing), "{}", dump(listing));
+}
+
+/// The listing without what is long, to be read in a failure.
+pub(crate) fn dump(listing: &Listing) -> String {
+    let lines = listing.lines.iter().map(|line| format!("{line:?}\n"));
+    lines.collect()
+}

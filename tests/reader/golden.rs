@@ -1,0 +1,122 @@
+//! One queue with everything in it that the format knows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use forebay::storage::memory::MemoryDirectory;
+use forebay::{
+    CommitPadding, Entry, Integrity, Overflow, Queue, Retention, Sequence, SyncPolicy,
+};
+
+use crate::agree::{assert_agrees, assert_drains_the_same, dump};
+use crate::listing::{can_run, read};
+use crate::scene::{Shelf, open, options};
+
+/// Three lives: batches, kinds, an empty payload, padding, consumers, dropped records; then a power
+/// cut that loses what was not synced, then a kill. The last queue is not closed.
+pub(crate) fn make(integrity: Integrity) -> (MemoryDirectory, Queue) {
+    let memory = MemoryDirectory::new();
+    let first = options(SyncPolicy::Manual, 1)
+        .integrity(integrity)
+        .retention(Retention::KeepForever)
+        .commit_padding(CommitPadding::Sector);
+    let queue = open(&memory, first);
+    let mut ship = queue.consumer("ship").expect("a new consumer");
+    let mut audit = queue.consumer("audit log").expect("a new consumer");
+    fill(&queue, 24);
+    ship.ack_through(Sequence::new(9)).expect("durable");
+    audit.ack_through(Sequence::new(3)).expect("durable");
+    drop((ship, audit));
+    queue.enqueue("lost with the power").expect("room");
+    let memory = cut_and_drop(&memory, queue);
+
+    let second = options(SyncPolicy::Manual, 2)
+        .retention(Retention::KeepForever)
+        .overflow(Overflow::DropOldest)
+        .max_records(30);
+    let queue = open(&memory, second);
+    fill(&queue, 20);
+    let killed = memory.process_kill();
+    drop(queue);
+
+    let third = options(SyncPolicy::Manual, 3).retention(Retention::KeepForever);
+    let queue = open(&killed, third);
+    fill(&queue, 6);
+    (killed, queue)
+}
+
+fn cut_and_drop(memory: &MemoryDirectory, queue: Queue) -> MemoryDirectory {
+    let image = memory.crash_losing_all();
+    drop(queue);
+    image
+}
+
+/// `count` records of several kinds and lengths, some of them in batches, synced now and then.
+pub(crate) fn fill(queue: &Queue, count: u16) {
+    for number in 0..count {
+        let length = [0, 5, 64, 700, 31, 1100][usize::from(number % 6)];
+        let payload = vec![number.to_le_bytes()[0]; length];
+        if number % 4 == 3 {
+            let batch = [b"first".as_slice(), b"", payload.as_slice()];
+            let entries = batch.map(|bytes| Entry::new(bytes).kind(number));
+            queue.enqueue_batch(entries).expect("room");
+        } else {
+            queue.enqueue(Entry::new(&payload).kind(number)).expect("room");
+        }
+        if number % 3 == 0 {
+            queue.sync().expect("a working disk");
+        }
+    }
+    queue.sync().expect("a working disk");
+}
+
+/// The image on disk reads the same for both; so it does after it was opened.
+pub(crate) fn assert_reads_the_same(path: &Path) {
+    let (code, listings) = read(&[path.to_path_buf()]);
+    assert_eq!(code, 0, "{}", dump(&listings[0]));
+    assert_agrees(path, &listings[0]);
+    let queue = Queue::options().open(path).expect("the queue opens");
+    assert_drains_the_same(&queue, &listings[0]);
+}
+
+#[test]
+fn a_queue_of_all_structures_reads_the_same_for_both_decoders() {
+    if !can_run() {
+        return;
+    }
+    for integrity in [Integrity::Chained, Integrity::Crc32c] {
+        let mut shelf = Shelf::new();
+        let (memory, queue) = make(integrity);
+        let killed = shelf.put(&memory.process_kill());
+        let cut = shelf.put(&memory.crash_losing_all());
+        queue.close().expect("a clean close");
+        let closed = shelf.put(&memory);
+        for path in [killed, cut, closed] {
+            assert_reads_the_same(&path);
+        }
+    }
+}
+
+#[test]
+fn the_golden_queue_has_all_structures() {
+    if !can_run() {
+        return;
+    }
+    let mut shelf = Shelf::new();
+    let (memory, queue) = make(Integrity::Chained);
+    queue.close().expect("a clean close");
+    let (_, listings) = read(&[shelf.put(&memory)]);
+    for word in [
+        "state-slot", "segment", "start", "record", "footer", "padding", "index", "cursor-slot",
+        "cursor", "log", "end",
+    ] {
+        assert!(listings[0].all(word).next().is_some(), "no {word}");
+    }
+    let epochs: std::collections::BTreeSet<u64> = listings[0]
+        .all("segment")
+        .filter_map(|line| line.find("epoch"))
+        .collect();
+    assert_eq!(epochs.len(), 3, "{epochs:?}");
+    assert!(listings[0].one("log").number("first") > 0, "records were dropped");
+    let _keep: Arc<()> = Arc::default();
+}
