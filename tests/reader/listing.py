@@ -19,6 +19,10 @@ class Listing:
         values = (f"{name}={_text(value)}" for name, value in fields.items())
         self.lines.append(" ".join((word, *values)))
 
+    def note(self, file, offset, reason):
+        """Something that a reader passes over, as a power cut leaves it too."""
+        self.say("notice", file=file, offset=offset, reason=reason)
+
     def find(self, file, offset, reason, **fields):
         """A defect. A torn tail is none."""
         self.findings += 1
@@ -58,7 +62,7 @@ def _list_slots(listing, word, file, slots):
             effective = slot is slots.effective
             listing.say(f"{word}-slot", file=file, offset=offset, effective=effective, **fields)
         if defect:
-            listing.find(file, offset, defect)
+            listing.note(file, offset, defect)
     if not slots.effective:
         reason = "version" if slots.is_newer else "no valid slot"
         listing.find(file, 0, reason)
@@ -77,7 +81,8 @@ def _list_segment(listing, files, log, number, segment):
     )
     defect = segment.header_defect or segment.start_defect
     if defect and role != "prepared" and number >= log.first:
-        listing.find(segment_name(number), 0 if segment.header_defect else 4096, defect)
+        tell = listing.note if role == "stray" else listing.find
+        tell(segment_name(number), 0 if segment.header_defect else 4096, defect)
     if segment.is_started:
         _list_frame(listing, log, segment, segment.start, vars(segment.start_fields))
     for item in segment.items:
@@ -96,7 +101,7 @@ def _list_segment(listing, files, log, number, segment):
     if read:
         listing.say("index", file=index_name(number), next=read.next, end=read.end, count=read.count)
     if defect:
-        listing.find(index_name(number), 0, defect)
+        listing.note(index_name(number), 0, defect)
 
 
 def _role(log, segment):
@@ -146,6 +151,11 @@ def _list_effective(listing, log, consumer, slots):
 
 def _list_log(listing, files, log):
     for corruption in log.corruptions:
+        if corruption.start == corruption.end:
+            # A footer or a padding frame: no record is missing.
+            file = segment_name(corruption.segment)
+            listing.find(file, corruption.offset, corruption.reason)
+            continue
         listing.findings += 1
         listing.say(
             "damaged", file=segment_name(corruption.segment), offset=corruption.offset,
@@ -162,11 +172,17 @@ def _list_log(listing, files, log):
     end = log.end
     listing.say("end", segment=end.segment, offset=end.offset, next=end.next, reason=end.reason)
     for number, segment in sorted(files.segments.items()):
-        start = 4096
-        if number in log.numbers and number != end.segment:
-            continue
-        if number == end.segment:
-            start = end.offset
-        if number >= end.segment and not segment.is_empty_from(start) and not log.is_clean:
-            tail = len(segment.data.rstrip(b"\0")) - start
-            listing.say("torn", file=segment_name(number), offset=start, bytes=tail)
+        if not log.is_clean and number >= end.segment:
+            _list_torn(listing, segment, end.offset if number == end.segment else 0)
+
+
+def _list_torn(listing, segment, start):
+    """What follows the log's end; a footer that stands there belongs to the log."""
+    for frame in segment.frames:
+        if frame.is_footer and frame.offset == start:
+            start = frame.end
+    # The padding of a whole frame counts with it.
+    tail = min((len(segment.data.rstrip(b"\0")) + 7) // 8 * 8, len(segment.data)) - start
+    # A file that was only prepared is nobody's tail.
+    if tail > 0 and (start or segment.start_defect != "zeros"):
+        listing.say("torn", file=segment_name(segment.number), offset=start, bytes=tail)

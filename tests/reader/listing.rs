@@ -7,6 +7,7 @@ use std::process::Command;
 /// One line: a word and its named values.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
+    text: String,
     pub(crate) word: String,
     fields: BTreeMap<String, String>,
 }
@@ -17,6 +18,7 @@ impl Line {
         let word = parts.next().unwrap_or_default().to_owned();
         let fields = parts.map(|part| part.split_once('=').expect("name=value"));
         Self {
+            text: text.to_owned(),
             word,
             fields: fields
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -50,6 +52,18 @@ pub(crate) struct Listing {
 impl Listing {
     pub(crate) fn all<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Line> {
         self.lines.iter().filter(move |line| line.word == word)
+    }
+
+    /// What matters of it, to be read in a failure.
+    pub(crate) fn summary(&self) -> String {
+        let long = ["queue", "start", "record", "padding", "footer", "cursor-slot"];
+        let told = self.lines.iter().filter(|line| !long.contains(&line.word.as_str()));
+        told.map(|line| format!("{}\n", line.text)).collect()
+    }
+
+    /// How much is wrong.
+    pub(crate) fn findings(&self) -> usize {
+        self.all("finding").count() + self.all("damaged").count()
     }
 
     pub(crate) fn one<'a>(&'a self, word: &'a str) -> &'a Line {

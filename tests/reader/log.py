@@ -60,16 +60,19 @@ class Log(Membership):
                 if not self._enter(segment):
                     return
             else:
-                self._defect(number, HEADER_BLOCK, self._unstarted_reason(segment))
+                self._defect(number, *self._unstarted_defect(segment))
             items = segment.items if segment else []
             if not self._walk_items(number, items, self.stop(number)):
                 return
         self._finish()
 
-    def _unstarted_reason(self, segment):
+    def _unstarted_defect(self, segment):
+        """Where and why a segment is not started."""
         if segment is None:
-            return "missing"
-        return segment.header_defect or segment.start_defect
+            return 0, "missing"
+        if segment.header_defect:
+            return 0, segment.header_defect
+        return HEADER_BLOCK, segment.start_defect
 
     def _enter(self, segment):
         """Takes the start frame of `segment`; whether the log goes on there."""
@@ -120,6 +123,10 @@ class Log(Membership):
         if self._pending:
             return
         due = self._due or 0
+        if self._batch and due < self._durable_end():
+            # All of it was durable, so what is readable of it is read.
+            self.records += self._batch
+            self._batch = []
         if self._batch:
             segment, first = self._batch[0]
             offset, due, reason = first.offset, first.sequence, f"batch: {reason}"
@@ -127,17 +134,22 @@ class Log(Membership):
             self._place = (segment, offset)
         self._pending = (segment, offset, due, reason)
 
+    def _durable_end(self):
+        """Every lower sequence was durable: W*, or the end that a clean close states."""
+        return max(self.durable, self.state.next) if self.is_clean else self.durable
+
     def _reach(self, sequence):
         """Something readable follows at `sequence`; whether the log goes on there."""
         if not self._pending:
             return True
         segment, offset, due, reason = self._pending
-        durable = max(self.durable, self.state.next) if self.is_clean else self.durable
+        durable = self._durable_end()
         if due >= durable or sequence is None or sequence > durable:
             return self._stop_at(durable)
         self._pending = None
         self.corruptions.append(Corruption(segment, offset, due, sequence, reason))
-        self.chain.lose()
+        if due < sequence:
+            self.chain.lose()
         return True
 
     def _stop_at(self, durable):

@@ -21,8 +21,12 @@ class Membership:
     def _is_clean(self):
         if not self.state or not self.state.flags & STATE_CLEAN:
             return False
+        if not self.state.end_segment:
+            return True
         segment = self.files.segments.get(self.state.end_segment)
-        if self.state.flags & STATE_CONTINUES and segment:
+        if not segment or not segment.is_started:
+            return False
+        if self.state.flags & STATE_CONTINUES:
             return not any(segment.data[self.state.end_offset:self.state.end_offset + 64])
         return True
 
@@ -35,14 +39,25 @@ class Membership:
         newest = max(naming, key=lambda one: (one.header.epoch, one.number), default=None)
         return newest.number if newest else None
 
+    def _next_numbers(self, number):
+        """The successor of `number`, or an unreadable segment and the one that names it."""
+        following = self._successor(number)
+        if following:
+            return [following]
+        for after in sorted(self.started):
+            previous = self.started[after].start_fields.previous
+            if number < previous < after and previous not in self.started:
+                return [previous, after]
+        return []
+
     def _numbers(self):
         """In order; a missing segment is named all the same."""
         last = self.state.end_segment if self.state else 0
         if not last:
             last = 0 if self.is_clean else min(self.started, default=0)
         numbers = [last] if last else []
-        while numbers and not self.is_clean and (following := self._successor(numbers[-1])):
-            numbers.append(following)
+        while numbers and not self.is_clean and (following := self._next_numbers(numbers[-1])):
+            numbers += following
         while numbers and numbers[0] > self.first:
             segment = self.started.get(numbers[0])
             if segment is None:

@@ -1,7 +1,7 @@
 //! Queues to read: made in memory, where power can be cut, and put on disk to be looked at.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,6 +29,12 @@ impl Dice {
     /// A number below `limit`.
     pub(crate) fn below(&self, limit: u64) -> u64 {
         self.draw() % limit
+    }
+
+    /// An index below `limit`.
+    pub(crate) fn pick(&self, limit: usize) -> usize {
+        let limit = u64::try_from(limit).expect("a small number");
+        usize::try_from(self.below(limit)).expect("a small number")
     }
 }
 
@@ -81,7 +87,7 @@ pub(crate) struct Shelf {
 impl Shelf {
     pub(crate) fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: { let mut t = tempfile::tempdir().expect("a folder"); t.disable_cleanup(true); t },
             paths: Vec::new(),
         }
     }
@@ -107,19 +113,5 @@ impl Shelf {
             fs::create_dir_all(path.join(folder)).expect("a new folder");
         }
         path
-    }
-}
-
-/// Copies a folder with everything in it.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a new folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("room for a copy");
-        }
     }
 }
