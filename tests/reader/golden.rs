@@ -1,11 +1,10 @@
 //! One queue with everything in it that the format knows.
 
 use std::path::Path;
+use std::process::Command;
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{
-    CommitPadding, Entry, Integrity, Overflow, Queue, Retention, Sequence, SyncPolicy,
-};
+use forebay::{CommitPadding, Entry, Integrity, Overflow, Queue, Retention, Sequence, SyncPolicy};
 
 use crate::agree::{assert_agrees, assert_drains_the_same};
 use crate::listing::{can_run, read};
@@ -60,7 +59,9 @@ pub(crate) fn fill(queue: &Queue, count: u16) {
             let entries = batch.map(|bytes| Entry::new(bytes).kind(number));
             queue.enqueue_batch(entries).expect("room");
         } else {
-            queue.enqueue(Entry::new(&payload).kind(number)).expect("room");
+            queue
+                .enqueue(Entry::new(&payload).kind(number))
+                .expect("room");
         }
         if number % 3 == 0 {
             queue.sync().expect("a working disk");
@@ -69,31 +70,102 @@ pub(crate) fn fill(queue: &Queue, count: u16) {
     queue.sync().expect("a working disk");
 }
 
-/// The image on disk reads the same for both; so it does after it was opened.
-pub(crate) fn assert_reads_the_same(path: &Path) {
-    let (code, listings) = read(&[path.to_path_buf()]);
-    assert_eq!(code, 0, "{}", listings[0].summary());
-    assert_agrees("golden", path, &listings[0]);
-    let queue = Queue::options().open(path).expect("the queue opens");
-    assert_drains_the_same("golden", &queue, &listings[0]);
-}
-
 #[test]
 fn a_queue_of_all_structures_reads_the_same_for_both_decoders() {
     if !can_run() {
         return;
     }
+    let mut shelf = Shelf::new();
+    let mut images = Vec::new();
     for integrity in [Integrity::Chained, Integrity::Crc32c] {
-        let mut shelf = Shelf::new();
         let (memory, queue) = make(integrity);
-        let killed = shelf.put(&memory.process_kill());
-        let cut = shelf.put(&memory.crash_losing_all());
+        images.push(memory.process_kill());
+        images.push(memory.crash_losing_all());
         queue.close().expect("a clean close");
-        let closed = shelf.put(&memory);
-        for path in [killed, cut, closed] {
-            assert_reads_the_same(&path);
-        }
+        images.push(memory);
     }
+    for image in &images {
+        shelf.put(image);
+    }
+    let (code, listings) = read(&shelf.paths);
+    for ((path, listing), image) in shelf.paths.iter().zip(&listings).zip(&images) {
+        assert_eq!(listing.findings(), 0, "{}", listing.summary());
+        assert_agrees("golden", path, listing);
+        let queue = open(image, options(SyncPolicy::Manual, 99));
+        assert_drains_the_same("golden", &queue, listing);
+    }
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn a_queue_made_on_a_real_disk_reads_the_same_for_both_decoders() {
+    if !can_run() {
+        return;
+    }
+    let mut shelf = Shelf::new();
+    let path = shelf.place();
+    let queue = Queue::open(&path).expect("a new queue");
+    fill(&queue, 9);
+    let (code, listings) = read(&[path.clone()]);
+    assert_eq!(code, 0, "{}", listings[0].summary());
+    queue.close().expect("a clean close");
+    let (code, listings) = read(&[path.clone()]);
+    assert_eq!(code, 0, "{}", listings[0].summary());
+    assert_agrees("on disk", &path, &listings[0]);
+    let queue = Queue::open(&path).expect("the queue opens");
+    assert_drains_the_same("on disk", &queue, &listings[0]);
+}
+
+/// A reader that took one byte for another would not pass: the comparison sees it.
+#[test]
+fn a_reader_that_is_wrong_is_noticed() {
+    if !can_run() {
+        return;
+    }
+    let mut shelf = Shelf::new();
+    let (memory, queue) = make(Integrity::Chained);
+    queue.close().expect("a clean close");
+    let path = shelf.put(&memory);
+    let (_, listings) = read(&[path.clone()]);
+    let right = &listings[0];
+    assert_agrees("right", &path, right);
+    for (word, name) in [
+        ("queue", "created"),
+        ("segment", "base"),
+        ("segment", "epoch"),
+        ("segment", "next"),
+        ("cursor", "effective"),
+        ("log", "next"),
+        ("log", "first"),
+    ] {
+        let wrong = right.with_one_more(word, name);
+        let check = || assert_agrees("wrong", &path, &wrong);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
+        assert!(result.is_err(), "a wrong `{name}` of `{word}` passes");
+    }
+    for name in ["sequence", "kind", "time"] {
+        let wrong = right.with_one_more("record", name);
+        let queue = open(&memory.copy(), options(SyncPolicy::Manual, 99));
+        let check = || assert_drains_the_same("wrong", &queue, &wrong);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
+        assert!(result.is_err(), "a wrong `{name}` of a record passes");
+    }
+}
+
+#[test]
+fn the_checksums_and_hashes_of_the_second_decoder_match_published_vectors() {
+    if !can_run() {
+        return;
+    }
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reader");
+    let output = Command::new("python3")
+        .arg("-B")
+        .arg(home.join("vectors.py"))
+        .output()
+        .expect("python3 runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("Ran 6 tests"), "{told}");
 }
 
 #[test]
@@ -106,8 +178,17 @@ fn the_golden_queue_has_all_structures() {
     queue.close().expect("a clean close");
     let (_, listings) = read(&[shelf.put(&memory)]);
     for word in [
-        "state-slot", "segment", "start", "record", "footer", "padding", "index", "cursor-slot",
-        "cursor", "log", "end",
+        "state-slot",
+        "segment",
+        "start",
+        "record",
+        "footer",
+        "padding",
+        "index",
+        "cursor-slot",
+        "cursor",
+        "log",
+        "end",
     ] {
         assert!(listings[0].all(word).next().is_some(), "no {word}");
     }
@@ -116,5 +197,8 @@ fn the_golden_queue_has_all_structures() {
         .filter_map(|line| line.find("epoch"))
         .collect();
     assert_eq!(epochs.len(), 3, "{epochs:?}");
-    assert!(listings[0].one("log").number("first") > 0, "records were dropped");
+    assert!(
+        listings[0].one("log").number("first") > 0,
+        "records were dropped"
+    );
 }

@@ -56,9 +56,30 @@ impl Listing {
 
     /// What matters of it, to be read in a failure.
     pub(crate) fn summary(&self) -> String {
-        let long = ["queue", "start", "record", "padding", "footer", "cursor-slot"];
-        let told = self.lines.iter().filter(|line| !long.contains(&line.word.as_str()));
+        let long = [
+            "queue",
+            "start",
+            "record",
+            "padding",
+            "footer",
+            "cursor-slot",
+        ];
+        let told = self
+            .lines
+            .iter()
+            .filter(|line| !long.contains(&line.word.as_str()));
         told.map(|line| format!("{}\n", line.text)).collect()
+    }
+
+    /// The listing with the last number of this name one higher.
+    pub(crate) fn with_one_more(&self, word: &str, name: &str) -> Self {
+        let mut changed = self.clone();
+        let mut lines = changed.lines.iter_mut().rev();
+        let has_it = |line: &Line| line.word == word && line.find(name).is_some();
+        let line = lines.find(|line| has_it(line)).expect("such a line");
+        let more = (line.number(name) + 1).to_string();
+        line.fields.insert(name.to_owned(), more);
+        changed
     }
 
     /// How much is wrong.

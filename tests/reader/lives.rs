@@ -10,7 +10,7 @@ use crate::agree::{Failures, assert_agrees, assert_drains_the_same};
 use crate::listing::{can_run, read};
 use crate::scene::{Dice, Shelf, open, options};
 
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 16;
 const LIVES: u64 = 4;
 
 fn random_options(dice: &Dice, seed: u64) -> QueueOptions {
@@ -62,7 +62,10 @@ fn live(queue: &Queue, dice: &Dice) {
 
 fn acknowledge(consumer: &mut Consumer, dice: &Dice) {
     let batch = consumer.peek_batch(1 + dice.pick(10));
-    let last = batch.expect("no damage").last().map(|record| record.sequence);
+    let last = batch
+        .expect("no damage")
+        .last()
+        .map(|record| record.sequence);
     if let Some(last) = last {
         consumer.ack_through(last).expect("a durable record");
     }

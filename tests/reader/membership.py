@@ -61,7 +61,9 @@ class Membership:
         while numbers and numbers[0] > self.first:
             segment = self.started.get(numbers[0])
             if segment is None:
-                return self._reachable_before(numbers[0]) + numbers
+                before = self._reachable_before(numbers[0])
+                # Behind an unreadable segment that nothing names, there is no log to be seen.
+                return before + numbers if len(numbers) > 1 or not before else before
             if not segment.start_fields.previous:
                 break
             numbers.insert(0, segment.start_fields.previous)

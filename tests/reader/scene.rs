@@ -87,7 +87,7 @@ pub(crate) struct Shelf {
 impl Shelf {
     pub(crate) fn new() -> Self {
         Self {
-            folder: { let mut t = tempfile::tempdir().expect("a folder"); t.disable_cleanup(true); t },
+            folder: tempfile::tempdir().expect("a folder"),
             paths: Vec::new(),
         }
     }
