@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cursor::{Effective, changed, effective};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{CURSORS, CursorSlot, consumer_id, cursor_file, valid_consumer_name};
-use crate::log::{CursorFact, Cursors, Log, Place};
+use crate::log::{CursorFact, Cursors, Log, Notices, Place};
 use crate::position::Position;
 use crate::slots::SlotFile;
 use crate::sync::Mutex;
@@ -81,12 +81,14 @@ impl Registry {
             return Ok(Arc::clone(cursor));
         }
         let cursor = create(log, name)?;
-        let named = log.directory().sync(CURSORS);
+        let mut notices = Notices::default();
+        let named = log.sync_in_turn(&mut notices, || log.directory().sync(CURSORS));
         if named.is_ok() {
             cursors.insert(name.to_owned(), Arc::clone(&cursor));
         }
         drop((cursors, reclaim));
-        named.map_err(|error| log.poison(&error))?;
+        log.tell_all(notices);
+        named?;
         Ok(cursor)
     }
 

@@ -217,7 +217,7 @@ impl Log {
         }
     }
 
-    pub(super) fn tell_all(&self, notices: Notices) {
+    pub(crate) fn tell_all(&self, notices: Notices) {
         notices.tell(self.listener.as_deref());
     }
 

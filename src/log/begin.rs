@@ -210,8 +210,7 @@ impl Log {
             }
         }
         for folder in [QUARANTINE, SEGMENTS] {
-            let synced = self.directory.sync(folder);
-            synced.map_err(|error| self.poison_quietly(&error, notices))?;
+            self.sync_in_turn(notices, || self.directory.sync(folder))?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 use std::task::Waker;
 
 use super::appends::Appends;
+use super::notices::Notices;
 use super::{Log, watermark};
 use crate::error::Result;
 use crate::format::{SEGMENTS, SegmentFile, segment_file};
@@ -25,7 +26,9 @@ impl Log {
             return Ok(());
         }
         self.floor.nudge();
-        let closed = self.close_files();
+        let mut notices = Notices::default();
+        let closed = self.close_files(&mut notices);
+        self.tell_all(notices);
         match &closed {
             Ok(()) => {
                 let wakers = self.watermark.fail(&watermark::closed());
@@ -57,7 +60,7 @@ impl Log {
         }
     }
 
-    fn close_files(&self) -> Result<()> {
+    fn close_files(&self, notices: &mut Notices) -> Result<()> {
         self.check()?;
         let mut appends = self.settled()?;
         self.sync_cursors()?;
@@ -78,7 +81,7 @@ impl Log {
             self.table.remove(number);
             self.directory
                 .remove(&segment_file(number, SegmentFile::Log))?;
-            self.directory.sync(SEGMENTS)?;
+            self.sync_in_turn(notices, || self.directory.sync(SEGMENTS))?;
         }
         let end = appends.end();
         if let Some(active) = &appends.active {
@@ -87,6 +90,9 @@ impl Log {
         }
         let continues = appends.active.is_some();
         let floor = self.floor.dropped_to().sequence;
-        self.state.lock().commit_clean(end, continues, floor)
+        // Not clean, if a sync of anybody else has failed.
+        self.sync_in_turn(notices, || {
+            self.state.lock().commit_clean(end, continues, floor)
+        })
     }
 }

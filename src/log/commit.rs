@@ -121,13 +121,10 @@ impl Log {
         self.evict(&mut appends, self.host.now(), notices);
         let target = self.target(&appends);
         drop(appends);
-        let synced = match self.sync_target(&target) {
-            Ok(()) => {
-                self.settle(&target, started, notices);
-                Ok(())
-            }
-            Err(error) => Err(self.poison_quietly(&error, notices)),
-        };
+        let synced = self.sync_target(&target, notices);
+        if synced.is_ok() {
+            self.settle(&target, started, notices);
+        }
         let appends = self.appends.lock();
         self.end_commit(appends, &taken, refused, synced)
     }
@@ -226,14 +223,16 @@ impl Log {
     }
 
     /// The syncs of a commit, oldest segment first, then their names.
-    fn sync_target(&self, target: &Target) -> Result<()> {
-        for file in &target.files {
-            file.sync()?;
-        }
-        if target.unnamed {
-            self.directory.sync(SEGMENTS)?;
-        }
-        Ok(())
+    fn sync_target(&self, target: &Target, notices: &mut Notices) -> Result<()> {
+        self.sync_in_turn(notices, || {
+            for file in &target.files {
+                file.sync()?;
+            }
+            if target.unnamed {
+                self.directory.sync(SEGMENTS)?;
+            }
+            Ok(())
+        })
     }
 
     /// After the syncs succeeded: the watermark, `STATE`, and what is settled now.
@@ -328,9 +327,12 @@ impl Log {
         // Parts of the failed write may be in the file as whole, valid frames. They are gone, and
         // known to be gone, before their place is used again: cutting needs no space.
         let file = &active.segment.file;
-        let cut = file.set_length(rewind.frames_at());
-        if let Err(failed) = cut.and_then(|()| file.sync()) {
-            return self.poison_quietly(&failed, notices);
+        let cut = || {
+            file.set_length(rewind.frames_at())
+                .and_then(|()| file.sync())
+        };
+        if let Err(failed) = self.sync_in_turn(notices, cut) {
+            return failed;
         }
         appends.go_back(rewind);
         let behind = std::mem::take(&mut appends.group);

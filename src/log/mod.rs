@@ -1,8 +1,8 @@
 //! Many segments, one writer: append, group commit, watermark, rotate, reclaim.
 //!
-//! Locks, in the order in which they may be taken: `appends`, then `state`; `floor` and the
-//! watermark's own are leaves. No lock is held while a listener is called, and `appends` is not
-//! held during a sync of the log.
+//! Locks, in the order in which they may be taken: `reclaiming`, `appends`, `syncing`, `state`;
+//! `floor` and the watermark's own are leaves. No lock is held while a listener is called, and
+//! `appends` is not held during a sync of the log.
 
 mod append;
 mod appends;
@@ -17,12 +17,15 @@ mod host;
 mod lookup;
 mod notices;
 mod open;
+#[cfg(all(test, loom))]
+mod orderings;
 mod reader;
 mod reclaim;
 mod rotate;
 mod settings;
 mod state;
 mod table;
+mod turn;
 mod watermark;
 
 use std::sync::Arc;
@@ -31,7 +34,6 @@ use std::time::Instant;
 
 use appends::Appends;
 use committer::Bell;
-use notices::Notices;
 use state::State;
 use watermark::Watermark;
 
@@ -53,6 +55,7 @@ pub(crate) use floor::{Floor, Place};
 )]
 pub use host::Host;
 pub(crate) use host::SystemHost;
+pub(crate) use notices::Notices;
 pub(crate) use open::{Means, open};
 pub(crate) use reader::{Found, LogReader};
 pub(crate) use settings::Settings;
@@ -90,6 +93,8 @@ pub(crate) struct Log {
     floor: Floor,
     bell: Bell,
     cursors: Mutex<Option<Arc<dyn Cursors>>>,
+    /// Held while a file or folder of the log is synced, until a failure is known to all.
+    syncing: Mutex<()>,
     /// Held while segments are deleted.
     reclaiming: Mutex<()>,
     /// Deleting is worth a try once the floor is here.

@@ -9,7 +9,7 @@ use crate::position::SegmentNumber;
 
 /// Things that happened under a lock, in order. Empty, it allocates nothing.
 #[derive(Debug, Default)]
-pub(super) struct Notices {
+pub(crate) struct Notices {
     notices: Vec<Notice>,
     wakers: Vec<Waker>,
 }

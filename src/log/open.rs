@@ -259,6 +259,7 @@ fn assemble(
         floor: Floor::new(floor),
         bell: Bell::new(),
         cursors: Mutex::new(None),
+        syncing: Mutex::new(()),
         reclaiming: Mutex::new(()),
         reclaim_at: AtomicU64::new(0),
         first_base: AtomicU64::new(state.first_base.get()),

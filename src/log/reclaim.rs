@@ -59,8 +59,7 @@ impl Log {
                 bytes,
             });
         }
-        let synced = self.directory.sync(SEGMENTS);
-        synced.map_err(|error| self.poison_quietly(&error, notices))?;
+        self.sync_in_turn(notices, || self.directory.sync(SEGMENTS))?;
         Ok(free.len())
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use parking_lot::Mutex;
 use shuttle::thread::{self, JoinHandle};
 
-use super::stepped::Stepped;
+use super::stepped::{Liar, Stepped};
 use crate::log::Host;
 use crate::position::Sequence;
 use crate::storage::fault::FaultyDirectory;
@@ -73,7 +73,10 @@ pub(super) fn options(policy: SyncPolicy) -> QueueOptions {
 pub(super) struct Scene {
     pub(super) memory: MemoryDirectory,
     pub(super) faults: FaultyDirectory,
+    liar: Liar,
     acknowledged: Arc<Mutex<BTreeMap<u64, Vec<u8>>>>,
+    /// Records that are not in the queue, and never will be.
+    refused: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Scene {
@@ -82,13 +85,25 @@ impl Scene {
         Self {
             faults: FaultyDirectory::over_memory(memory.clone()),
             memory,
+            liar: Arc::default(),
             acknowledged: Arc::default(),
+            refused: Arc::default(),
         }
     }
 
     pub(super) fn open(&self, options: QueueOptions) -> Queue {
-        let storage = Stepped::new(self.faults.clone());
+        let storage = Stepped::new(self.faults.clone(), Arc::clone(&self.liar));
         options.open_on(Arc::new(storage)).expect("a queue")
+    }
+
+    /// From now on `folder` loses what is synced, and says so once.
+    pub(super) fn lie_about(&self, folder: &'static str) {
+        *self.liar.lock() = Some((folder, false));
+    }
+
+    /// The moment when somebody was told that a record is not accepted: it never turns up.
+    pub(super) fn refuse(&self, payload: &[u8]) {
+        self.refused.lock().push(payload.to_vec());
     }
 
     /// A record that no other `name` has.
@@ -105,6 +120,10 @@ impl Scene {
             self.is_on_the_medium(payload),
             "{sequence} was acknowledged and is not durable"
         );
+        self.remember(sequence, payload);
+    }
+
+    fn remember(&self, sequence: Sequence, payload: &[u8]) {
         let known = self
             .acknowledged
             .lock()
@@ -125,7 +144,13 @@ impl Scene {
     /// Enqueues durably; the record is on the medium if it says so.
     pub(super) fn enqueue(&self, queue: &Queue, payload: &[u8]) -> Result<Sequence, Error> {
         let sequence = queue.enqueue(payload)?;
-        self.acknowledge(sequence, payload);
+        let there = self.is_on_the_medium(payload);
+        // Delivered or dropped in between, it may be deleted already.
+        assert!(
+            there || sequence < queue.first(),
+            "{sequence} was acknowledged and is not durable"
+        );
+        self.remember(sequence, payload);
         Ok(sequence)
     }
 
@@ -153,10 +178,16 @@ impl Scene {
     /// Cuts the power and opens what is left: every acknowledged record is there, once, in its
     /// place, and nothing is damaged.
     pub(super) fn survives_a_power_cut(&self) {
-        self.survives_in(self.memory.crash_losing_all());
+        // Noted before the cut: what is acknowledged during it may miss it.
+        let acknowledged = self.acknowledged();
+        self.check_image(self.memory.crash_losing_all(), &acknowledged);
     }
 
     pub(super) fn survives_in(&self, left: MemoryDirectory) {
+        self.check_image(left, &self.acknowledged());
+    }
+
+    fn check_image(&self, left: MemoryDirectory, acknowledged: &BTreeMap<u64, Vec<u8>>) {
         let options = options(SyncPolicy::Manual);
         let queue = options.open_on(Arc::new(left)).expect("it opens");
         assert_eq!(queue.recovery().corruption, [], "a power cut is no damage");
@@ -167,12 +198,16 @@ impl Scene {
             let sequence = record.sequence;
             reader.ack_through(sequence).expect("an ack");
         }
+        for payload in &*self.refused.lock() {
+            assert!(
+                !there.values().any(|found| found == payload),
+                "it was refused"
+            );
+        }
         let first = queue.first().get();
-        for (sequence, payload) in self.acknowledged() {
-            if sequence >= first {
-                let found = there.get(&sequence);
-                assert_eq!(found, Some(&payload), "{sequence} was acknowledged");
-            }
+        for (sequence, payload) in acknowledged.range(first..) {
+            let found = there.get(sequence);
+            assert!(found == Some(payload), "{sequence} was acknowledged");
         }
     }
 }

@@ -1,27 +1,35 @@
 //! A storage whose every call is a place where another thread may go on, before it and after it.
 //!
 //! A sync takes effect when it begins: what is written while it runs is not covered, which is the
-//! least that a device may do.
+//! least that a device may do. A folder can be made to lie: its next sync fails, and all later ones
+//! succeed and do nothing, as on Linux, which tells of a lost page once.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Result;
+use crate::error::{Error, ErrorKind};
 use crate::storage::{Access, Directory, File, Filesystem, Lock, Map};
+
+/// A folder that lies, and whether it has failed already.
+pub(super) type Liar = Arc<Mutex<Option<(&'static str, bool)>>>;
 
 /// Any storage, with steps.
 #[derive(Debug)]
 pub(super) struct Stepped<T> {
     inner: T,
     steps: Arc<AtomicU64>,
+    liar: Liar,
 }
 
 impl<T> Stepped<T> {
-    pub(super) fn new(inner: T) -> Self {
+    pub(super) fn new(inner: T, liar: Liar) -> Self {
         let steps = Arc::new(AtomicU64::new(0));
-        Self { inner, steps }
+        Self { inner, steps, liar }
     }
 
     fn around<R>(&self, call: impl FnOnce(&T) -> R) -> R {
@@ -33,7 +41,12 @@ impl<T> Stepped<T> {
 
     fn file(&self, file: Arc<dyn File>) -> Arc<dyn File> {
         let steps = Arc::clone(&self.steps);
-        Arc::new(Stepped { inner: file, steps })
+        let liar = Arc::clone(&self.liar);
+        Arc::new(Stepped {
+            inner: file,
+            steps,
+            liar,
+        })
     }
 }
 
@@ -69,7 +82,14 @@ impl<T: Directory> Directory for Stepped<T> {
     }
 
     fn sync(&self, folder: &str) -> Result<()> {
-        self.around(|inner| inner.sync(folder))
+        self.around(|inner| match &mut *self.liar.lock() {
+            Some((name, failed)) if *name == folder => {
+                let told = std::mem::replace(failed, true);
+                let lost = Error::new(ErrorKind::Io, "the folder's page was lost");
+                if told { Ok(()) } else { Err(lost) }
+            }
+            Some(_) | None => inner.sync(folder),
+        })
     }
 
     fn lock(&self, name: &str, contents: &str) -> Result<Box<dyn Lock>> {

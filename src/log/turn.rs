@@ -1,0 +1,24 @@
+//! Syncs of the log's files and folders: one at a time, and none after one that failed.
+//!
+//! The system tells of a page that it could not write once, to whoever syncs next; after that a
+//! sync of the same file or folder succeeds and proves nothing. So two that sync the same must not
+//! run side by side, and a failure has to poison the log before the next one begins: otherwise a
+//! commit would believe a folder whose sync has just failed for reclaim.
+
+use super::Log;
+use super::notices::Notices;
+use crate::error::Result;
+
+impl Log {
+    /// Runs `sync` when nobody else syncs, unless the log is poisoned; its failure poisons the log
+    /// before anybody else has a turn. `appends` may be held, and is not taken.
+    pub(crate) fn sync_in_turn(
+        &self,
+        notices: &mut Notices,
+        sync: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let _turn = self.syncing.lock();
+        self.check()?;
+        sync().map_err(|error| self.poison_quietly(&error, notices))
+    }
+}
