@@ -4,16 +4,13 @@ use super::plan::Recovery;
 use super::{SegmentFact, Survey};
 use crate::error::Result;
 use crate::format::{
-    CURSORS, End, IDENTITY, Identity, QUARANTINE, SEGMENTS, STATE, SegmentFile, StateSlot, narrow,
-    segment_file, temporary,
+    BLOCK_BYTES, CURSORS, End, IDENTITY, Identity, QUARANTINE, SEGMENTS, STATE, SegmentFile,
+    StateSlot, segment_file, temporary,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::Segment;
 use crate::slots::SlotFile;
-use crate::storage::{Access, Directory, read_range};
-
-/// Bytes rewritten at once.
-const REWRITE_BYTES: usize = 1 << 20;
+use crate::storage::{Access, Directory};
 
 /// Makes a new queue in `directory` and returns its `STATE`.
 ///
@@ -132,8 +129,8 @@ fn state_from_segments(
     Ok(state)
 }
 
-/// Rewrites in place, with the bytes just read, what of a segment is not proven durable: its
-/// header and start frame, and every frame from `watermark` to the end of the log in it.
+/// Rewrites in place, unchanged, what of a segment is not proven durable: its header and start
+/// frame, and every frame from `watermark` to the end of the log in it.
 fn rewrite(
     directory: &dyn Directory,
     fact: &SegmentFact,
@@ -153,20 +150,10 @@ fn rewrite(
     };
     let proven = fact.scan.index.at_or_before(watermark);
     let from = proven.map_or(started.data_start, |entry| entry.offset);
+    // A footer may come behind the end.
+    let to = to.plus(BLOCK_BYTES);
     for (from, to) in [(Offset::ZERO, started.data_start), (from, to)] {
-        let mut place = from;
-        while place < to {
-            let bytes = read_range(
-                &*file,
-                place.get(),
-                REWRITE_BYTES.min(narrow(to.since(place))),
-            )?;
-            if bytes.is_empty() {
-                break;
-            }
-            file.write_at(&bytes, place.get())?;
-            place = place.plus(crate::format::wide(bytes.len()));
-        }
+        file.rewrite(from.get()..to.get())?;
     }
     file.sync()
 }

@@ -344,6 +344,11 @@ impl File for DiskFile {
             .map_err(sync_failed("sync", &self.path))
     }
 
+    #[cfg(target_os = "linux")]
+    fn rewrite(&self, range: std::ops::Range<u64>) -> Result<()> {
+        super::rewrite::rewrite_past_cache(self, &self.file, range)
+    }
+
     fn length(&self) -> Result<u64> {
         let metadata = self
             .file

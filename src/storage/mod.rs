@@ -24,10 +24,12 @@ mod filesystem;
 mod map;
 #[cfg(feature = "test-support")]
 pub mod memory;
+mod rewrite;
 mod transfer;
 
 use std::fmt::Debug;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -131,6 +133,12 @@ pub trait File: Debug + Send + Sync {
     /// success proves nothing about them
     /// (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
     fn sync(&self) -> Result<()>;
+
+    /// Writes what is in `range` again, unchanged, for the next sync to make durable even where
+    /// an earlier one failed and left pages that only look clean.
+    fn rewrite(&self, range: Range<u64>) -> Result<()> {
+        rewrite::rewrite_through_cache(self, range)
+    }
 
     /// The file's length in bytes.
     fn length(&self) -> Result<u64>;

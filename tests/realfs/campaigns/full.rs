@@ -141,6 +141,7 @@ fn live(
             switch: &switch,
             is_broken: &is_broken,
             can_go_on: &can_go_on,
+            queue,
         };
         driven = drive(&watch, end, &foreign).and_then(|()| {
             if !matches!(end, End::FreedAndCut | End::CutFull) {
@@ -155,12 +156,16 @@ fn live(
     driven
 }
 
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What is to be seen of the load from outside.
 struct Watch<'a> {
     switch: &'a Switch,
     is_broken: &'a dyn Fn() -> Outcome,
     /// Whether reading everything frees segments enough.
     can_go_on: &'a dyn Fn() -> bool,
+    queue: &'a Queue,
 }
 
 impl Watch<'_> {
@@ -170,8 +175,11 @@ impl Watch<'_> {
         let began = Instant::now();
         while counter.load(Ordering::SeqCst) < target {
             (self.is_broken)()?;
-            if began.elapsed() > Duration::from_secs(60) {
-                return Failure::broken(format!("{what}, for a minute"));
+            if began.elapsed() > PATIENCE {
+                let (stats, reclaimed) = (self.queue.stats(), self.queue.reclaim());
+                return Failure::broken(format!(
+                    "{what}, for a minute: {stats:?}, reclaim: {reclaimed:?}"
+                ));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
