@@ -12,10 +12,13 @@
     reason = "a list of ranges may have one"
 )]
 
+mod detection;
 mod golden;
 mod ledger;
 mod session;
+mod structure;
 mod support;
+mod verdict;
 
 mod concurrent;
 mod crash_cases;
