@@ -217,7 +217,7 @@ fn a_file_in_the_place_of_another_is_never_a_silent_loss() {
         let golden = make_golden(left);
         let foreign = make_other(left);
         let mut replaced = Measured::new("another file in its place", left);
-        let mut swapped = Measured::new("swapped with another file", left);
+        let mut swapped = Measured::new("swapped with another of its kind", left);
         let mut mixed = Measured::new("the same file of another queue", left);
         for name in golden.image.names() {
             let bytes = golden.image.file_bytes(&name).expect("it is listed");
@@ -241,7 +241,11 @@ fn a_file_in_the_place_of_another_is_never_a_silent_loss() {
                 }
                 let theirs = golden.image.file_bytes(&other).expect("it is listed");
                 replaced.note(structure, put(&name, &theirs, None));
-                swapped.note(structure, put(&name, &theirs, Some(&other)));
+                let outcome = put(&name, &theirs, Some(&other));
+                // Of different kinds, it is what becomes of both replaced.
+                if structure::file(&other) == structure {
+                    swapped.note(structure, outcome);
+                }
             }
             let theirs = foreign
                 .image

@@ -10,6 +10,8 @@ use forebay::{
 
 use crate::support::{options, segments, settle};
 
+const BLOCK: usize = 4096;
+
 /// A machine that gives the same answers each time.
 #[derive(Debug)]
 struct Fixed(AtomicU64);
@@ -114,6 +116,9 @@ fn try_golden(left: Left, seed: u64) -> Option<Golden> {
     }
     drop(consumer);
     assert_eq!(segments(&memory).len(), 3, "several segments");
+    if is_settled(&memory.crash_losing_all()) {
+        return None;
+    }
     let image = match left {
         Left::Closed => {
             wait_for_indexes(&memory);
@@ -128,7 +133,8 @@ fn try_golden(left: Left, seed: u64) -> Option<Golden> {
         Left::PowerCut => memory.crash_losing_all(),
     };
     let proven = match left {
-        Left::PowerCut if knows_of_the_last(&image) => return None,
+        Left::PowerCut if is_settled(&image) => return None,
+        Left::Closed | Left::Killed if !is_as_meant(&image) => return None,
         // The newest segment alone knows of what is in it.
         Left::PowerCut => 6,
         Left::Closed | Left::Killed => 9,
@@ -156,11 +162,33 @@ fn wait_for_indexes(memory: &MemoryDirectory) {
 }
 
 /// Whether `STATE` was synced since the queue was used.
-fn knows_of_the_last(image: &MemoryDirectory) -> bool {
+fn is_settled(image: &MemoryDirectory) -> bool {
     let bytes = image.file_bytes("STATE").expect("it is there");
-    [144, 4096 + 144].iter().any(|at| {
-        bytes
-            .get(*at..at + 8)
-            .is_some_and(|watermark| watermark != [0; 8])
-    })
+    let watermarks = [144, 4096 + 144].map(|at| bytes.get(at..at + 8));
+    watermarks
+        .into_iter()
+        .flatten()
+        .any(|watermark| watermark != [0; 8])
+}
+
+/// Whether the newest slots stand where as many syncs as there are meant to be have left them.
+fn is_as_meant(image: &MemoryDirectory) -> bool {
+    let newest = |name| {
+        let bytes = image.file_bytes(name).expect("it is there");
+        newest_slot(&bytes)
+    };
+    (newest("STATE"), newest("cursors/c.cursor")) == (0, BLOCK)
+}
+
+/// Where the slot of the higher generation begins.
+pub(crate) fn newest_slot(bytes: &[u8]) -> usize {
+    let generation = |at: usize| {
+        let found = bytes.get(at + 16..).and_then(<[u8]>::first_chunk::<8>);
+        found.map_or(0, |found| u64::from_le_bytes(*found))
+    };
+    if generation(0) > generation(BLOCK) {
+        0
+    } else {
+        BLOCK
+    }
 }

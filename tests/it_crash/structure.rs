@@ -2,7 +2,7 @@
 
 use forebay::storage::memory::MemoryDirectory;
 
-use crate::golden::Golden;
+use crate::golden::{Golden, newest_slot};
 
 const BLOCK: usize = 4096;
 /// The header of a chained frame.
@@ -44,11 +44,7 @@ fn slots(
     length: usize,
     [newest, other]: [&'static str; 2],
 ) -> Vec<(usize, &'static str)> {
-    let generation = |at: usize| {
-        let found = bytes.get(at + 16..at + 24).map(<[u8; 8]>::try_from);
-        found.map_or(0, |found| u64::from_le_bytes(found.expect("eight bytes")))
-    };
-    let (first, second) = if generation(0) > generation(BLOCK) {
+    let (first, second) = if newest_slot(bytes) == 0 {
         (newest, other)
     } else {
         (other, newest)
