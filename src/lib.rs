@@ -50,6 +50,9 @@ mod consumer;
 mod error;
 mod event;
 mod format;
+#[cfg(all(feature = "test-support", any(fuzzing, test)))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inspect;
 mod log;
 mod position;

@@ -55,6 +55,11 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error", "position", "format", "storage", "slots", "segment", "recovery",
         ],
     ),
+    // Not in any program: built for fuzz targets and tests alone.
+    (
+        "fuzzing",
+        &["position", "format", "storage", "slots", "segment"],
+    ),
 ];
 
 /// The only place that touches files.
