@@ -74,6 +74,10 @@ impl Trial<'_> {
                 return;
             }
         };
+        if self.policy == CorruptionPolicy::RefuseOpen {
+            // It opened: from here on it is as under the next policy.
+            return;
+        }
         if self.policy == CorruptionPolicy::RefuseRead {
             let again = open(&image.process_kill(), self.policy).expect("it opened before");
             assert_eq!(again.next(), queue.next(), "a kill just after opening");

@@ -126,6 +126,9 @@ fn one_life(life: u8, options: QueueOptions, left: Left) -> Golden {
     drop(consumer);
     queue.reclaim().expect("nothing fails");
     let first = queue.first().get();
+    if left != Left::PowerCut {
+        wait_for_indexes(&memory);
+    }
     let image = leave(&memory, queue, left);
     Golden::new(image, earlier, lives, first, acked)
 }
@@ -158,6 +161,17 @@ fn two_lives() -> Golden {
     Golden::new(image, earlier, lives, 0, 3)
 }
 
+/// Waits for the indexes of sealed segments, which are written in the background.
+fn wait_for_indexes(memory: &MemoryDirectory) {
+    let count = |suffix: &str| {
+        let names = memory.names().into_iter();
+        names.filter(|name| name.ends_with(suffix)).count()
+    };
+    while count(".idx") + 1 < count(".log") {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 /// Enqueues records of all lengths, one by one.
 fn fill(queue: &Queue, life: u8, lives: &mut Vec<u8>) {
     for length in LENGTHS {
@@ -178,19 +192,6 @@ fn batch(queue: &Queue, life: u8, lives: &mut Vec<u8>) {
 }
 
 fn leave(memory: &MemoryDirectory, queue: Queue, left: Left) -> MemoryDirectory {
-    // Indexes of sealed segments are written in the background.
-    let count = |suffix| {
-        memory
-            .names()
-            .iter()
-            .filter(|name| name.ends_with(suffix))
-            .count()
-    };
-    for _ in 0..1000 {
-        if count(".idx") + 1 < count(".log") {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-    }
     match left {
         Left::Closed => {
             queue.close().expect("nothing fails");
@@ -266,4 +267,19 @@ fn frames(bytes: &[u8]) -> u64 {
         at += (lead + length).next_multiple_of(8);
     }
     largest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_golden_queues_are_several_segments_of_known_statements() {
+        for golden in goldens() {
+            let names = golden.image.names();
+            assert!(golden.bases.len() >= 2, "{names:?}");
+            let largest = golden.stated.values().max();
+            assert!(largest.is_some_and(|largest| *largest >= 8), "{largest:?}");
+        }
+    }
 }
