@@ -106,7 +106,7 @@ pub fn segment_scan(data: &[u8]) {
     let Built {
         mut segment, good, ..
     } = built;
-    let last = good.last().map_or(segment.base, |(_, due)| *due);
+    let most = good.last().map_or(segment.base, |(_, due)| *due);
     let mut touched = segment.bytes.len();
     for (at, change) in places {
         // The header block stays: without it there is no segment to scan.
@@ -126,13 +126,13 @@ pub fn segment_scan(data: &[u8]) {
     };
     let scan = scan(&opened).expect("memory does not fail");
     assert_scan(&segment, &opened, &scan);
-    let whole = good.iter().filter(|(end, _)| end.get() <= wide(touched));
-    let least = whole.last().map_or(segment.base, |(_, due)| *due);
+    let untouched = good.iter().rfind(|(end, _)| end.get() <= wide(touched));
+    let least = untouched.map_or(segment.base, |(_, due)| *due);
     let seen = scan.runs[0].seen.get();
     assert!(least <= seen, "{least} records are whole, {seen} were seen");
     assert!(
-        seen <= last,
-        "{last} records were written, {seen} were seen"
+        seen <= most,
+        "{most} records were written, {seen} were seen"
     );
     assert_index(&opened, &scan);
     segment.bytes.resize(segment.bytes.len() + 100, 0);

@@ -56,7 +56,7 @@ impl SegmentBytes {
         let header = FrameHeader {
             kind: u16::try_from(kind).unwrap_or(u16::MAX),
             flags: Flags::CONTROL_FRAME,
-            ..self.header_of(sequence, watermark)
+            ..Self::header_of(sequence, watermark)
         };
         let offset = self.offset();
         self.framing
@@ -98,14 +98,14 @@ impl SegmentBytes {
             } else {
                 Flags::RECORD
             },
-            ..self.header_of(sequence, sequence)
+            ..Self::header_of(sequence, sequence)
         };
         let mut frame = Vec::new();
         self.framing.encode(&header, payload, offset, &mut frame);
         frame
     }
 
-    fn header_of(&self, sequence: u64, watermark: u64) -> FrameHeader {
+    fn header_of(sequence: u64, watermark: u64) -> FrameHeader {
         FrameHeader {
             payload_checksum: 0,
             length: 0,
