@@ -41,15 +41,16 @@ pub(super) fn rewrite_past_cache(
 ) -> Result<()> {
     use std::io::ErrorKind;
 
+    // There are no direct writes here, or no space behind the file's last bytes.
+    let refusals = [
+        ErrorKind::InvalidInput,
+        ErrorKind::Unsupported,
+        ErrorKind::StorageFull,
+    ];
     match rewrite_directly(file.path(), cached, &range) {
-        Err(source) => match source.kind() {
-            // There are no direct writes here, or no space behind the file's last bytes.
-            ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::StorageFull => {
-                rewrite_through_cache(file, range)
-            }
-            _ => Err(super::failed("rewrite", file.path())(source)),
-        },
         Ok(()) => Ok(()),
+        Err(source) if refusals.contains(&source.kind()) => rewrite_through_cache(file, range),
+        Err(source) => Err(super::failed("rewrite", file.path())(source)),
     }
 }
 
