@@ -26,6 +26,7 @@ mod damage;
 mod faults;
 mod images;
 mod lives;
+mod misplaced;
 mod order;
 mod rules;
 mod silence;

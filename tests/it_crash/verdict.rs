@@ -77,6 +77,7 @@ fn drain_past_damage(consumer: &mut Consumer, golden: &Golden, what: &Damage<'_>
 
 /// How damage showed while a queue was opened and drained.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one way to show")]
 struct Shown {
     at_open: bool,
     at_read: bool,
@@ -91,19 +92,17 @@ impl Shown {
     /// In words, as docs/TRUST.md has them.
     fn words(&self) -> String {
         let loses = self.lost > 0;
-        let is_told = self.at_read || self.torn;
+        // What is lost is told by the first of these.
+        let is_residual = loses && !self.at_read;
         let facts = [
             (self.at_open, "corruption at open and read"),
             (self.at_read && !self.at_open, "corruption at read"),
             (self.cursor_refused, "cursor refused"),
-            (
-                self.torn && loses && !self.at_read,
-                "cut, possibly acknowledged",
-            ),
-            (self.torn && !(loses && !self.at_read), "cut"),
+            (self.torn && is_residual, "cut, possibly acknowledged"),
+            (self.torn && !is_residual, "cut"),
             (self.rebuilt, "rebuilt"),
             (self.scanned && !self.torn && !self.rebuilt, "scanned"),
-            (loses && !is_told, "newest records gone"),
+            (is_residual && !self.torn, "newest records gone"),
         ];
         let words: Vec<_> = facts
             .iter()
@@ -125,9 +124,10 @@ pub(crate) fn examine(golden: &Golden, image: &MemoryDirectory, what: &Damage<'_
         Err(error) => {
             let is_identity = what.names.contains(&"QUEUE");
             assert!(is_identity, "{what}: does not open: {error}");
-            return match error.kind() {
-                ErrorKind::Corrupt => "refused".to_owned(),
-                kind => format!("refused as {kind:?}"),
+            return if error.kind() == ErrorKind::Corrupt {
+                "refused".to_owned()
+            } else {
+                format!("refused: {error}")
             };
         }
     };

@@ -9,7 +9,7 @@ use super::witness::Witness;
 use crate::support::{fill, guard, kill, open, options};
 
 /// Caches and copies made for a person: nobody counts on them, and nobody syncs them.
-fn counts(name: &String) -> bool {
+fn counts(name: &str) -> bool {
     !name.contains(".idx") && !name.starts_with("quarantine/")
 }
 
@@ -49,7 +49,7 @@ fn what_a_descriptor_wrote_is_synced_through_that_descriptor() {
         let closed: Vec<_> = storage
             .closed_unsynced()
             .into_iter()
-            .filter(counts)
+            .filter(|name| counts(name))
             .collect();
         assert!(
             closed.is_empty(),

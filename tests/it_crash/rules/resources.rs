@@ -37,7 +37,7 @@ fn a_damaged_length_reserves_no_memory() {
         for bit in 0..32 {
             let image = image.copy();
             edit(&image, &name, |bytes| {
-                bytes[length + bit / 8] ^= 1 << (bit % 8)
+                bytes[length + bit / 8] ^= 1 << (bit % 8);
             });
             let storage = Witness::new(&image);
             let queue = options(SyncPolicy::Always)
