@@ -49,13 +49,65 @@ fn noise(seed: u64, count: usize) -> Vec<u8> {
     (0..count).map(draw).collect()
 }
 
-/// An edit as `arbitrary` takes it from bytes: that there is one more, which of the fourteen, and
-/// its numbers.
-fn edit(which: u32, numbers: &[u8]) -> Vec<u8> {
+/// How many bytes of numbers each kind of edit has, in the order of `Edit`.
+const EDITS: [usize; 14] = [4, 11, 6, 3, 4, 1, 2, 2, 1, 2, 9, 2, 4, 2];
+/// The same for the operations, in the order of `Step`; the batch has two records.
+const STEPS: [usize; 12] = [1, 3, 2, 0, 1, 2, 1, 1, 0, 6, 6, 10];
+
+/// One element of a list as `arbitrary` takes it from bytes: that there is one more, which kind of
+/// `kinds` it is, and its numbers.
+fn element(kinds: &[usize], which: usize, numbers: &[u8]) -> Vec<u8> {
+    let step = u32::MAX / u32::try_from(kinds.len()).unwrap_or(1);
     let mut bytes = vec![1];
-    bytes.extend((which * (u32::MAX / 14) + 1000).to_le_bytes());
-    bytes.extend(numbers);
+    bytes.extend((u32::try_from(which).unwrap_or(0) * step + 1000).to_le_bytes());
+    bytes.extend(numbers.iter().cycle().take(kinds[which]));
     bytes
+}
+
+/// Damage: every kind alone, and several together.
+fn cases() -> Vec<Vec<u8>> {
+    let mut cases = Vec::new();
+    for golden in 0..6 {
+        cases.push(vec![golden]);
+        for which in 0..EDITS.len() {
+            let numbers = noise(which as u64 * 6 + u64::from(golden), 12);
+            cases.push([vec![golden], element(&EDITS, which, &numbers)].concat());
+        }
+        for round in 0..4 {
+            let kinds = noise(1000 + round * 6 + u64::from(golden), 5);
+            let edits = kinds.iter().zip(round * 5..).map(|(kind, at)| {
+                let which = usize::from(*kind) % EDITS.len();
+                element(&EDITS, which, &noise(2000 + at * 6 + u64::from(golden), 12))
+            });
+            cases.push([vec![golden], edits.collect::<Vec<_>>().concat()].concat());
+        }
+    }
+    cases
+}
+
+/// Stories of thirty operations, more records than anything else.
+fn stories() -> Vec<Vec<u8>> {
+    let story = |seed: u64| {
+        let mut bytes = noise(seed, 6);
+        for (at, kind) in noise(3000 + seed, 30).iter().enumerate() {
+            let which = if kind % 3 == 0 {
+                at % 3
+            } else {
+                usize::from(*kind) % STEPS.len()
+            };
+            let mut numbers = noise(4000 + seed * 100 + at as u64, 10);
+            if which == 1 {
+                numbers[0] = 2;
+            }
+            if which == 11 {
+                // A power cut that leaves nothing, or everything.
+                numbers[9] = (kind & 1) * 0x60;
+            }
+            bytes.extend(element(&STEPS, which, &numbers));
+        }
+        bytes
+    };
+    (0..40).map(story).collect()
 }
 
 /// Segments for `segment_scan`: integrity, base, where it is cut, no flips, then the pieces.
@@ -116,15 +168,6 @@ fn main() -> io::Result<()> {
     write("state", states)?;
     write("cursor", cursors)?;
     write("segment_scan", segments())?;
-    let case = |golden: u8, edits: &[Vec<u8>]| [vec![golden], edits.concat()].concat();
-    let mut cases = Vec::new();
-    for golden in 0..6 {
-        cases.push(case(golden, &[]));
-        for which in 0..14 {
-            let numbers = noise(u64::from(which) * 6 + u64::from(golden), 12);
-            cases.push(case(golden, &[edit(which, &numbers)]));
-        }
-    }
-    write("directory", cases)?;
-    write("operations", (0..40).map(|seed| noise(seed, 300)).collect())
+    write("directory", cases())?;
+    write("operations", stories())
 }

@@ -19,7 +19,7 @@ pub(super) enum Step {
     Sync,
     Ack(#[arbitrary(with = few)] usize),
     AckBatch {
-        #[arbitrary(with = few)]
+        #[arbitrary(with = |from: &mut Unstructured<'_>| from.int_in_range(1..=16))]
         max: usize,
         #[arbitrary(with = few)]
         keep: usize,
