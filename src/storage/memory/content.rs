@@ -64,6 +64,12 @@ pub(super) fn pieces(offset: u64, length: usize) -> impl Iterator<Item = Piece> 
     })
 }
 
+/// Joins two numbers into one that depends on every bit of both.
+pub(super) fn mix(one: u64, other: u64) -> u64 {
+    let mixed = (one.rotate_left(25) ^ other).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    mixed ^ mixed >> 32
+}
+
 /// Where `page` ends in its file.
 pub(super) fn page_end(page: u64) -> u64 {
     page.saturating_add(1).saturating_mul(PAGE_BYTES)
@@ -126,6 +132,30 @@ impl Content {
         }
         let target = self.pages.entry(page).or_insert_with(|| Arc::new(ZEROS));
         Arc::make_mut(target)[start..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Whether a page has exactly these bytes from `start` on.
+    pub(super) fn holds(&self, page: u64, start: usize, bytes: &[u8]) -> bool {
+        let page = self.pages.get(&page).map_or(&ZEROS, |page| &**page);
+        page[start..][..bytes.len()] == *bytes
+    }
+
+    /// A number that tells contents apart: of the length and of every page that was written.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.pages.iter().fold(self.length, |hash, (number, page)| {
+            let mut lanes = [hash, *number, hash.rotate_left(32), !*number];
+            for block in page.chunks_exact(32) {
+                for (lane, word) in lanes.iter_mut().zip(block.chunks_exact(8)) {
+                    let word = word
+                        .first_chunk()
+                        .map_or(0, |word| u64::from_le_bytes(*word));
+                    *lane = (*lane ^ word)
+                        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                        .rotate_left(29);
+                }
+            }
+            lanes.into_iter().fold(hash, mix)
+        })
     }
 
     /// The bytes `range` of a page, as they are now.

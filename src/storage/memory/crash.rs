@@ -67,6 +67,20 @@ pub enum Fate {
         /// The sectors kept, the lowest bit for the first one of the page.
         sectors: u8,
     },
+    /// Every sector of the page met an end of its own; one that is in no set did not reach the
+    /// medium. Anything but a write of a page is kept whole.
+    Scrambled {
+        /// The sectors kept, the lowest bit for the first one of the page.
+        kept: u8,
+        /// Those that read as zeros now.
+        zeroed: u8,
+        /// Those that read as noise now.
+        noisy: u8,
+        /// Where false, bytes that the write did not change survive it, and so do synced ones: what
+        /// is zeroed or noisy is a written sector that held nothing but zeros on the medium. Where
+        /// true, it is any sector of the page, unless the write changed none of its bytes.
+        harsh: bool,
+    },
 }
 
 impl Fate {
@@ -79,7 +93,9 @@ impl Fate {
         match self {
             Self::Lost => false,
             Self::Kept => true,
-            Self::Torn { sectors } => sectors & sector_mask(start, SECTOR) != 0,
+            Self::Torn { sectors } | Self::Scrambled { kept: sectors, .. } => {
+                sectors & sector_mask(start, SECTOR) != 0
+            }
         }
     }
 }
@@ -87,6 +103,19 @@ impl Fate {
 /// The sectors of the `length` bytes of a page from byte `start`, both whole sectors.
 pub(super) fn sector_mask(start: usize, length: usize) -> u8 {
     (start / SECTOR..(start + length) / SECTOR).fold(0, |mask, sector| mask | (1 << sector))
+}
+
+/// What is in the sector that starts at byte `start` of `page` after it went wrong.
+pub(super) fn noise(page: u64, start: usize) -> [u8; SECTOR] {
+    let mut state = (page << 12) | start as u64 | 1 << 63;
+    let mut bytes = [0; SECTOR];
+    for word in bytes.chunks_exact_mut(8) {
+        state = state
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
+        word.copy_from_slice(&(state ^ state >> 29).to_le_bytes());
+    }
+    bytes
 }
 
 impl Volume {

@@ -183,6 +183,13 @@ impl MemoryDirectory {
         files.map(|(path, _)| path.as_ref().to_owned()).collect()
     }
 
+    /// A number that is the same for trees that read the same, and else another, but for one pair in
+    /// 2^64. Files that `is_left_out` names do not count.
+    #[must_use]
+    pub fn fingerprint(&self, is_left_out: impl Fn(&str) -> bool) -> u64 {
+        self.volume.lock().fingerprint(is_left_out)
+    }
+
     /// Makes the next sync of the file `name` fail as on Linux: its unsynced bytes stay readable
     /// and count as synced, so that the sync after that succeeds, but the medium does not have
     /// them. Only writing a page again, and syncing that, puts it there.

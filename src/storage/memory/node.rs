@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::content::{Content, SECTOR, page_end, pieces};
-use super::crash::{Fate, UnsyncedChange, sector_mask};
+use super::content::{Content, PAGE, SECTOR, page_end, pieces};
+use super::crash::{Fate, UnsyncedChange, noise, sector_mask};
 
 /// The number of a file, whatever its names.
 pub(super) type Inode = u64;
@@ -276,6 +276,7 @@ impl Node {
         let last_length = changes.iter().rposition(|change| {
             matches!(change.effect, Effect::Length { .. }) && fate(change.stamp).keeps()
         });
+        let synced = Arc::clone(&self.durable);
         let mut is_changed = false;
         for (index, change) in changes.iter().enumerate() {
             let is_implied = change.effect.is_cut() && last_length.is_some_and(|at| index < at);
@@ -285,9 +286,8 @@ impl Node {
                 fate(change.stamp)
             };
             if fate.keeps() {
-                change
-                    .effect
-                    .survive(fate, Arc::make_mut(&mut self.durable));
+                let durable = Arc::make_mut(&mut self.durable);
+                change.effect.survive(fate, &synced, durable);
                 is_changed = true;
             }
         }
@@ -301,7 +301,7 @@ impl Node {
 }
 
 impl Effect {
-    fn survive(&self, fate: Fate, content: &mut Content) {
+    fn survive(&self, fate: Fate, synced: &Content, content: &mut Content) {
         match self {
             Self::Length { from, to, .. } if to < from => content.set_length(*to),
             Self::Length { to, reserved, .. } => {
@@ -312,13 +312,47 @@ impl Effect {
                 content.put(*page, *start, image);
             }
             Self::Sectors { page, start, image } => {
+                let is_change = !content.holds(*page, *start, image);
                 for (index, sector) in image.chunks(SECTOR).enumerate() {
                     let start = start + index * SECTOR;
                     if fate.keeps_sector(start) {
                         content.put(*page, start, sector);
                     }
                 }
+                let written = sector_mask(*start, image.len());
+                if is_change {
+                    spoil((*page, written), fate, synced, content);
+                }
             }
+        }
+    }
+}
+
+/// Makes zeros and noise of what `fate` says, after a write of the sectors `written`.
+fn spoil((page, written): (u64, u8), fate: Fate, synced: &Content, content: &mut Content) {
+    let Fate::Scrambled {
+        kept,
+        zeroed,
+        noisy,
+        harsh,
+    } = fate
+    else {
+        return;
+    };
+    for start in (0..PAGE).step_by(SECTOR) {
+        let sector = sector_mask(start, SECTOR);
+        let spared = if harsh {
+            false
+        } else {
+            written & sector == 0 || !synced.holds(page, start, &[0; SECTOR])
+        };
+        if spared || kept & sector != 0 {
+            continue;
+        }
+        if noisy & sector != 0 {
+            content.put(page, start, &noise(page, start));
+        } else if zeroed & sector != 0 {
+            content.put(page, start, &[0; SECTOR]);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::content::mix;
 use super::input_output_error;
 use super::names::{Entry, Names};
 use super::node::{Device, Inode, Node};
@@ -190,6 +191,18 @@ impl Volume {
             node.is_locked = false;
         }
         self.recount();
+    }
+
+    pub(super) fn fingerprint(&self, is_left_out: impl Fn(&str) -> bool) -> u64 {
+        let counted = self.names.live().filter(|(path, _)| !is_left_out(path));
+        counted.fold(0, |hash, (path, entry)| {
+            let hash = path.bytes().fold(hash, |hash, byte| mix(hash, byte.into()));
+            let content = match entry {
+                Entry::File(inode) => self.nodes[&inode].live().fingerprint(),
+                Entry::Folder => 0,
+            };
+            mix(hash, content)
+        })
     }
 
     /// Brings up to date what depends on names, and forgets files that nothing leads to.

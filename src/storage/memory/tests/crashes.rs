@@ -1,6 +1,7 @@
 //! What a power cut does to the bytes of a file.
 
 use super::*;
+use crate::storage::memory::content::SECTOR;
 
 fn page_change(page: u64, sectors: u8) -> UnsyncedChange {
     UnsyncedChange::Page { page, sectors }
@@ -297,4 +298,73 @@ fn rewriting_what_a_failed_sync_forgot_makes_it_durable_with_its_length() {
         bytes(&directory.crash_losing_all(), "f")[3 * PAGE..],
         *b"end"
     );
+}
+
+/// Writes `'n'` over both sectors of a file whose first sector alone holds anything, and cuts the
+/// power with that fate.
+fn scramble(zeroed: u8, noisy: u8, harsh: bool) -> Vec<u8> {
+    let directory = MemoryDirectory::new();
+    let mut old = [0; 3 * SECTOR];
+    old[..SECTOR].fill(b'o');
+    directory.put_file("f", &old);
+    let file = directory.open("f", Access::Write).unwrap();
+    file.write_at(&[b'n'; 2 * SECTOR], 0).unwrap();
+    let kept = 0;
+    let fate = Fate::Scrambled {
+        kept,
+        zeroed,
+        noisy,
+        harsh,
+    };
+    bytes(&directory.crash(&mut |_| fate), "f")
+}
+
+#[test]
+fn a_scrambled_write_spares_synced_bytes_and_sectors_it_did_not_write() {
+    let noisy = scramble(0, 0xff, false);
+    assert_eq!(noisy[..SECTOR], [b'o'; SECTOR]);
+    assert_ne!(noisy[SECTOR..2 * SECTOR], [0; SECTOR]);
+    assert_ne!(noisy[SECTOR..2 * SECTOR], [b'n'; SECTOR]);
+    assert_eq!(noisy[2 * SECTOR..], [0; SECTOR]);
+    assert_eq!(scramble(0xff, 0, false)[SECTOR..], [0; 2 * SECTOR]);
+}
+
+#[test]
+fn a_harshly_scrambled_write_spares_nothing_of_its_page() {
+    let noisy = scramble(0, 0xff, true);
+    assert_ne!(noisy[..SECTOR], [b'o'; SECTOR]);
+    assert_ne!(noisy[2 * SECTOR..], [0; SECTOR]);
+    assert_eq!(scramble(0xff, 0, true), [0; 3 * SECTOR]);
+}
+
+#[test]
+fn a_write_that_changes_nothing_is_never_scrambled() {
+    let (directory, file) = old_file();
+    file.write_at(&[b'o'; SECTOR], 0).unwrap();
+    let fate = Fate::Scrambled {
+        kept: 0,
+        zeroed: 0,
+        noisy: 0xff,
+        harsh: true,
+    };
+    let image = directory.crash(&mut |_| fate);
+    assert_eq!(bytes(&image, "f"), [b'o'; 2 * PAGE]);
+}
+
+#[test]
+fn trees_have_one_fingerprint_when_they_read_the_same() {
+    let (directory, file) = old_file();
+    let print = |directory: &MemoryDirectory| directory.fingerprint(|name| name == "hidden");
+    let before = print(&directory);
+    assert_eq!(print(&directory.copy()), before);
+    directory.put_file("hidden", b"x");
+    assert_eq!(print(&directory), before);
+    for at in [0, 7, 8, 511, 4095, 4096, 8191] {
+        file.write_at(b"n", at).unwrap();
+        assert_ne!(print(&directory), before, "{at}");
+        file.write_at(b"o", at).unwrap();
+        assert_eq!(print(&directory), before);
+    }
+    directory.rename("f", "g").unwrap();
+    assert_ne!(print(&directory), before);
 }
