@@ -56,7 +56,7 @@ pub enum UnsyncedChange {
 }
 
 /// What became of something that was not synced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// It did not reach the medium.
     Lost,

@@ -1,0 +1,166 @@
+//! What was handed in, and what was promised about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::dice::mix;
+
+/// One record that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Which of all payloads it is.
+    pub(crate) id: u32,
+    pub(crate) length: usize,
+    pub(crate) epoch: u64,
+    /// Whether more of the same batch follow.
+    pub(crate) continues: bool,
+}
+
+impl Entry {
+    /// The payload: no other record has it, except where it is too short to tell.
+    pub(crate) fn payload(&self) -> Vec<u8> {
+        let mut bytes = format!("{}:", self.id).into_bytes();
+        let filler = self.id.to_le_bytes()[0] | 1;
+        bytes.resize(self.length, filler);
+        bytes
+    }
+}
+
+/// Where a consumer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Acks {
+    /// Whether the consumer was made, and so has to be there.
+    pub(crate) exists: bool,
+    /// Everything below survives power loss.
+    pub(crate) durable: u64,
+    /// Everything below survives a kill.
+    pub(crate) written: u64,
+    /// Nothing from here on was acknowledged, as far as anybody knows.
+    pub(crate) tried: u64,
+}
+
+/// All that was promised.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger {
+    /// By sequence, also what is being handed in right now.
+    pub(crate) log: Vec<Entry>,
+    /// Everything below survives a kill.
+    pub(crate) written: u64,
+    /// Everything below survives power loss.
+    pub(crate) durable: u64,
+    pub(crate) acks: Acks,
+    /// The epoch that records get now.
+    pub(crate) run: u64,
+    /// The last epoch that survives whatever comes: one that was told and begun, or used.
+    pub(crate) epoch: u64,
+    /// Which payload a (count of the epoch, sequence) names, once anybody knows the name.
+    pub(crate) names: BTreeMap<(u64, u64), u32>,
+    pub(crate) next_id: u32,
+}
+
+/// The part of an epoch that counts; the random part must never be what tells two runs apart.
+pub(crate) fn count_of(epoch: u64) -> u64 {
+    epoch >> 32
+}
+
+impl Ledger {
+    pub(crate) fn next(&self) -> u64 {
+        self.log.len() as u64
+    }
+
+    /// Notes records that are about to be handed in as one batch.
+    pub(crate) fn submit(&mut self, lengths: &[usize]) -> Vec<Vec<u8>> {
+        let first = self.log.len();
+        for (at, length) in lengths.iter().enumerate() {
+            self.log.push(Entry {
+                id: self.next_id,
+                length: *length,
+                epoch: self.run,
+                continues: at + 1 < lengths.len(),
+            });
+            self.next_id += 1;
+        }
+        self.log[first..].iter().map(Entry::payload).collect()
+    }
+
+    /// The records from `first` on were accepted: their names are known from now on.
+    pub(crate) fn accept(&mut self, first: u64) -> Result<(), String> {
+        for sequence in first..self.next() {
+            self.name(sequence)?;
+        }
+        self.written = self.next();
+        self.epoch = self.run;
+        Ok(())
+    }
+
+    /// Somebody knows the record `sequence` by its name.
+    pub(crate) fn name(&mut self, sequence: u64) -> Result<(), String> {
+        let entry = self.at(sequence);
+        let name = (count_of(entry.epoch), sequence);
+        let named = *self.names.entry(name).or_insert(entry.id);
+        if named == entry.id {
+            return Ok(());
+        }
+        let id = entry.id;
+        Err(format!("{name:?} names payload {named} and payload {id}"))
+    }
+
+    pub(crate) fn at(&self, sequence: u64) -> Entry {
+        let at = usize::try_from(sequence).expect("a sequence fits into memory");
+        self.log[at]
+    }
+
+    /// Whether the log can end before `sequence`: a batch is whole or gone.
+    pub(crate) fn may_end_at(&self, sequence: u64) -> bool {
+        sequence == 0 || !self.at(sequence - 1).continues
+    }
+
+    /// Opening found that the log ends before `next`: all of that is durable, the rest is gone.
+    pub(crate) fn recover(&mut self, next: u64, epoch: u64) {
+        self.log
+            .truncate(usize::try_from(next).expect("a sequence fits into memory"));
+        self.written = next;
+        self.durable = next;
+        self.run = epoch;
+    }
+
+    /// The power was cut: what only a kill had spared is no longer promised.
+    pub(crate) fn lose_power(self: &mut Arc<Self>) {
+        if (self.written, self.acks.written) != (self.durable, self.acks.durable) {
+            let own = Arc::make_mut(self);
+            own.written = own.durable;
+            own.acks.written = own.acks.durable;
+        }
+    }
+
+    /// Notes that everything below `sequence` is durable.
+    pub(crate) fn note_durable(&mut self, sequence: u64) {
+        self.durable = self.durable.max(sequence);
+    }
+
+    /// A number that tells promises apart.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Acks {
+            exists,
+            durable,
+            written,
+            tried,
+        } = self.acks;
+        let numbers = [
+            self.written,
+            self.durable,
+            u64::from(exists),
+            durable,
+            written,
+            tried,
+            self.epoch,
+            self.run,
+        ];
+        let promised = numbers.into_iter().fold(0, mix);
+        let records = self
+            .log
+            .iter()
+            .map(|entry| mix(entry.id.into(), entry.epoch));
+        records.fold(promised, mix)
+    }
+}

@@ -1,0 +1,385 @@
+//! One queue in use by one process after the other, and what each was promised.
+
+use std::sync::Arc;
+
+use forebay::storage::memory::MemoryDirectory;
+use forebay::{Consumer, GapReason, Queue};
+
+use crate::ledger::{Ledger, count_of};
+use crate::machine::Machine;
+use crate::recorder::{Moment, Recorder};
+use crate::workload::{CAPACITY, Operation, Setup};
+
+/// How the process before ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Close,
+    Kill,
+    PowerCut,
+}
+
+/// What is wrong, in words.
+pub(crate) type Judged<T = ()> = Result<T, String>;
+
+/// The consumer of all workloads.
+const CONSUMER: &str = "c";
+
+pub(crate) struct Life {
+    setup: Setup,
+    /// Of the machine, another one for each process.
+    seed: u64,
+    recorder: Recorder,
+    /// Before the queue, so that it goes first.
+    consumer: Option<Consumer>,
+    queue: Option<Queue>,
+    ledger: Arc<Ledger>,
+    ended: Ended,
+    /// Whether what the last open decided was durable when it returned.
+    is_decided: bool,
+    is_recording: bool,
+    /// Of processes that have ended.
+    moments: Vec<Moment>,
+}
+
+macro_rules! require {
+    ($holds:expr, $($what:tt)+) => {
+        if !$holds {
+            return Err(format!($($what)+));
+        }
+    };
+}
+pub(crate) use require;
+
+impl Life {
+    /// A life that begins when it is first asked for something.
+    pub(crate) fn new(
+        disk: MemoryDirectory,
+        ledger: Arc<Ledger>,
+        ended: Ended,
+        setup: Setup,
+        seed: u64,
+    ) -> Self {
+        Self {
+            setup,
+            seed,
+            recorder: Recorder::new(disk, Arc::clone(&ledger)),
+            consumer: None,
+            queue: None,
+            ledger,
+            ended,
+            is_decided: false,
+            is_recording: false,
+            moments: Vec::new(),
+        }
+    }
+
+    pub(crate) fn record(&mut self) {
+        self.is_recording = true;
+        self.recorder.record();
+    }
+
+    /// Ends it like a kill; all moments since `record`, and the last one in any case.
+    pub(crate) fn end(mut self) -> Vec<Moment> {
+        let last = self.recorder.moment("end");
+        self.recorder.end();
+        self.moments.extend(self.recorder.take_moments());
+        self.moments.push(last);
+        self.moments
+    }
+
+    pub(crate) fn is_decided(&self) -> bool {
+        self.is_decided
+    }
+
+    pub(crate) fn disk(&self) -> &MemoryDirectory {
+        self.recorder.disk()
+    }
+
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The open queue, which is opened and judged if it is not.
+    pub(crate) fn queue(&mut self) -> Judged<&Queue> {
+        if self.queue.is_none() {
+            let machine = Arc::new(Machine::new(self.seed));
+            self.seed = self.seed.wrapping_add(1);
+            let options = self.setup.options().host(machine);
+            let opened = options.open_on(Arc::new(self.recorder.clone()));
+            let queue = opened.map_err(|error| format!("it does not open: {error}"))?;
+            self.judge_opened(&queue)?;
+            self.queue = Some(queue);
+        }
+        self.queue.as_ref().ok_or_else(String::new)
+    }
+
+    fn judge_opened(&mut self, queue: &Queue) -> Judged {
+        let report = queue.recovery();
+        let known = &self.ledger;
+        let (next, epoch) = (queue.next().get(), queue.epoch().get());
+        require!(
+            report.corruption.is_empty(),
+            "reported as corruption: {report:?}"
+        );
+        let least = known.written;
+        require!(
+            least <= next && next <= known.next(),
+            "the log ends at {next}, not in {least}..={}: {report:?}",
+            known.next()
+        );
+        require!(
+            known.may_end_at(next),
+            "half a batch: the log ends at {next}"
+        );
+        let (before, now) = (count_of(known.epoch), count_of(epoch));
+        require!(
+            now > before || report.clean && now == before,
+            "epoch {now} after {before}, clean: {}",
+            report.clean
+        );
+        require!(
+            report.clean || self.ended != Ended::Close,
+            "a clean close was not clean: {report:?}"
+        );
+        let names = queue.consumers();
+        require!(
+            names.iter().any(|name| name == CONSUMER) || !known.acks.exists,
+            "the consumer is gone"
+        );
+        self.judge_reads()?;
+        // What a killed process wrote into a slot may be in the cache only. Then this open has
+        // decided nothing, and its epoch is made durable before the first record has it.
+        self.is_decided = !report.clean || self.ended != Ended::Kill;
+        let ledger = Arc::make_mut(&mut self.ledger);
+        ledger.recover(next, epoch);
+        if self.is_decided {
+            ledger.epoch = epoch;
+        }
+        ledger.acks.exists = !names.is_empty();
+        self.recorder.promise(&self.ledger);
+        Ok(())
+    }
+
+    /// Opening reads a bounded number of bytes: some times what the files hold.
+    fn judge_reads(&self) -> Judged {
+        let held = self.disk().used_bytes();
+        let reads = self.recorder.reads();
+        require!(
+            reads.bytes <= 8 * held + 65_536 && reads.largest <= held + 8192 && reads.calls <= 400,
+            "opening {held} bytes took {reads:?}"
+        );
+        Ok(())
+    }
+
+    pub(crate) fn run(&mut self, operation: Operation) -> Judged {
+        match operation {
+            Operation::Small => self.enqueue(&[120])?,
+            Operation::Spanning => self.enqueue(&[5000])?,
+            Operation::Batch => self.enqueue(&[400; 3])?,
+            Operation::Rotate => {
+                for _ in 0..3 {
+                    self.enqueue(&[1500])?;
+                }
+            }
+            Operation::DropOldest => self.enqueue(&[20; 10])?,
+            Operation::Empty => self.enqueue(&[0])?,
+            Operation::Ack => drop(self.deliver(2)?),
+            Operation::AckDurable => {
+                self.deliver(2)?;
+                self.idle()?;
+            }
+            Operation::Idle => self.idle()?,
+            Operation::Reclaim => {
+                self.queue()?
+                    .reclaim()
+                    .map_err(|error| format!("reclaim: {error}"))?;
+            }
+            Operation::Sync => {
+                self.queue()?
+                    .sync()
+                    .map_err(|error| format!("sync: {error}"))?;
+            }
+            Operation::Close => return self.close(),
+            Operation::Reopen => self.reopen()?,
+        }
+        self.note_durable()
+    }
+
+    fn idle(&mut self) -> Judged {
+        self.queue()?.run_background();
+        let ledger = Arc::make_mut(&mut self.ledger);
+        ledger.acks.durable = ledger.acks.written;
+        self.recorder.promise(&self.ledger);
+        Ok(())
+    }
+
+    fn enqueue(&mut self, lengths: &[usize]) -> Judged {
+        self.queue()?;
+        let ledger = Arc::make_mut(&mut self.ledger);
+        let first = ledger.next();
+        let payloads = ledger.submit(lengths);
+        self.recorder.expect(&self.ledger);
+        let queue = self.queue()?;
+        let given = match payloads.as_slice() {
+            [one] => queue.enqueue(one),
+            all => queue.enqueue_batch(all).map(|range| range.start),
+        };
+        let given = given.map_err(|error| format!("enqueue: {error}"))?;
+        require!(given.get() == first, "{given} was given, {first} was due");
+        Arc::make_mut(&mut self.ledger).accept(first)?;
+        self.note_durable()
+    }
+
+    /// Takes over what the queue says is durable, which is all of it under `Always`.
+    fn note_durable(&mut self) -> Judged {
+        let always = self.setup.always;
+        let queue = self.queue()?;
+        let durable = queue.durable().get();
+        let ledger = Arc::make_mut(&mut self.ledger);
+        require!(
+            ledger.durable <= durable && durable <= ledger.next(),
+            "the watermark went from {} to {durable} of {}",
+            ledger.durable,
+            ledger.next()
+        );
+        require!(
+            !always || durable == ledger.next(),
+            "an enqueue returned before its record was durable"
+        );
+        ledger.note_durable(durable);
+        self.recorder.promise(&self.ledger);
+        Ok(())
+    }
+
+    fn consumer(&mut self) -> Judged<Consumer> {
+        if let Some(consumer) = self.consumer.take() {
+            return Ok(consumer);
+        }
+        self.expect_floor()?;
+        let queue = self.queue()?;
+        let consumer = queue.consumer(CONSUMER);
+        let consumer = consumer.map_err(|error| format!("the consumer is not there: {error}"))?;
+        let ledger = Arc::make_mut(&mut self.ledger);
+        let start = consumer.next_sequence().get();
+        let least = ledger.acks.written;
+        let most = ledger.acks.tried;
+        require!(
+            least <= start && start <= most,
+            "the cursor is at {start}, not in {least}..={most}"
+        );
+        // From here on it is where it is.
+        ledger.acks.exists = true;
+        ledger.acks.written = start;
+        ledger.acks.tried = ledger.acks.tried.max(start);
+        self.recorder.promise(&self.ledger);
+        Ok(consumer)
+    }
+
+    /// A consumer is about to be told of what was dropped: told, it never goes back.
+    fn expect_floor(&mut self) -> Judged<u64> {
+        let floor = self.queue()?.next().get().saturating_sub(CAPACITY);
+        let ledger = Arc::make_mut(&mut self.ledger);
+        ledger.acks.tried = ledger.acks.tried.max(floor);
+        self.recorder.expect(&self.ledger);
+        Ok(floor)
+    }
+
+    /// Hands out and acknowledges up to `max` records; how many there were.
+    fn deliver(&mut self, max: usize) -> Judged<usize> {
+        let mut consumer = self.consumer()?;
+        let before = consumer.next_sequence().get();
+        let floor = self.expect_floor()?;
+        let batch = consumer
+            .peek_batch(max)
+            .map_err(|error| format!("reading: {error}"))?;
+        let count = batch.len();
+        let mut expected = batch.get(0).map_or(before, |first| first.sequence.get());
+        require!(
+            expected == before || expected <= floor && expected > before,
+            "delivers {expected} after {before}, with the floor at {floor}"
+        );
+        let ledger = Arc::make_mut(&mut self.ledger);
+        for record in batch.iter() {
+            let sequence = record.sequence.get();
+            require!(
+                sequence == expected,
+                "delivers {sequence}, {expected} was due"
+            );
+            require!(
+                sequence < ledger.next(),
+                "delivers {sequence}, which is beyond the log"
+            );
+            let entry = ledger.at(sequence);
+            require!(
+                record.epoch.get() == entry.epoch && entry.payload() == record.payload,
+                "delivers another record as {sequence}: {:?}",
+                String::from_utf8_lossy(&record.payload[..record.payload.len().min(20)])
+            );
+            ledger.name(sequence)?;
+            expected += 1;
+        }
+        // Delivered is durable, and must stay.
+        ledger.note_durable(expected);
+        ledger.acks.tried = ledger.acks.tried.max(expected);
+        self.recorder.promise(&self.ledger);
+        if count > 0 {
+            let last = forebay::Sequence::new(expected - 1);
+            consumer
+                .ack_through(last)
+                .map_err(|error| format!("ack: {error}"))?;
+        }
+        for gap in consumer.take_gaps() {
+            require!(
+                gap.reason == GapReason::Dropped,
+                "a gap of another reason: {gap:?}"
+            );
+        }
+        let ledger = Arc::make_mut(&mut self.ledger);
+        ledger.acks.written = expected.max(consumer.next_sequence().get());
+        self.recorder.promise(&self.ledger);
+        self.consumer = Some(consumer);
+        Ok(count)
+    }
+
+    /// Hands out everything, which must be everything.
+    pub(crate) fn drain(&mut self) -> Judged {
+        while self.deliver(64)? > 0 {}
+        let at = self.ledger.acks.written;
+        let next = self.ledger.next();
+        require!(
+            at == next,
+            "nothing is delivered from {at} on, the log ends at {next}"
+        );
+        self.note_durable()
+    }
+
+    fn close(&mut self) -> Judged {
+        self.queue()?;
+        self.consumer = None;
+        if let Some(queue) = self.queue.take() {
+            queue.close().map_err(|error| format!("close: {error}"))?;
+        }
+        let ledger = Arc::make_mut(&mut self.ledger);
+        ledger.written = ledger.next();
+        ledger.durable = ledger.next();
+        ledger.acks.durable = ledger.acks.written;
+        self.recorder.promise(&self.ledger);
+        self.ended = Ended::Close;
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> Judged {
+        self.queue()?;
+        let disk = self.disk().process_kill();
+        self.recorder.end();
+        self.moments.extend(self.recorder.take_moments());
+        self.consumer = None;
+        self.queue = None;
+        self.recorder = Recorder::new(disk, Arc::clone(&self.ledger));
+        self.ended = Ended::Kill;
+        if self.is_recording {
+            self.recorder.record();
+        }
+        self.queue().map(drop)
+    }
+}
