@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::arguments::Arguments;
 use crate::explore::{Explorer, Violation, explore};
-use crate::tally::Tally;
+use crate::tally::{Tally, core_time};
 use crate::text;
 use crate::workload::{Kind, SHORT_COUNT, Workload};
 
@@ -44,14 +44,16 @@ impl Campaign {
             return replay(file);
         }
         let replayed = replay_all(&regressions())?;
-        let started = Instant::now();
+        let (started, busy_before) = (Instant::now(), core_time());
         std::thread::scope(|scope| {
             for _ in 0..self.arguments.workers {
                 scope.spawn(|| self.work());
             }
         });
+        let busy = core_time().zip(busy_before);
+        let busy = busy.map(|(now, before)| now.saturating_sub(before));
         let total = self.total.lock();
-        let counts = total.report(started.elapsed(), self.arguments.workers);
+        let counts = total.report(started.elapsed(), busy);
         let report = format!("{replayed} regressions replayed\n{counts}");
         if let Some(violation) = &*self.violation.lock() {
             return Err(format!("{report}\n{}", keep(violation)));

@@ -3,7 +3,7 @@
 use forebay::CommitPadding;
 use forebay::storage::memory::{Fate, MemoryDirectory, Unsynced, UnsyncedChange};
 
-use crate::dice::Dice;
+use crate::dice::{Dice, mix};
 
 /// What kind of disk loses what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Personality {
 }
 
 /// One choice.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     Kill,
     /// A fate for each unsynced thing, in the order of happening; what is left over is lost.
@@ -59,10 +59,20 @@ impl Cut {
         let mut fates = fates.iter();
         disk.crash(&mut |_| fates.next().copied().unwrap_or(Fate::Lost))
     }
+
+    /// Tells choices apart.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Self::Kill => 1,
+            Self::Power(fates) => fates
+                .iter()
+                .fold(2, |hash, fate| mix(hash, fate_number(*fate))),
+        }
+    }
 }
 
 /// Random choices of each personality, for each moment.
-const RANDOM: usize = 8;
+const RANDOM: u64 = 8;
 
 fn is_page(unit: &Unsynced) -> bool {
     matches!(unit.change, UnsyncedChange::Page { .. })
@@ -76,142 +86,189 @@ fn is_name(unit: &Unsynced) -> bool {
     !is_page(unit) && !is_length(unit)
 }
 
-/// The choices of one moment, in the making.
-struct Choices<'a> {
+/// What becomes of the things beside the one that is torn.
+#[derive(Clone, Copy, Debug)]
+enum Others {
+    Lost,
+    Kept,
+    /// Those that happened before are kept.
+    Before,
+}
+
+/// What decides the fates of all unsynced things of a moment.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    Kill,
+    /// The first so many are kept.
+    Prefix(usize),
+    /// One is kept alone, or lost alone.
+    Single(usize, Fate),
+    /// Lengths without data, data without lengths, names alone, or all but names.
+    Class(fn(&Unsynced) -> bool, bool),
+    /// Of one file alone everything is kept, or lost; names are kept.
+    File(usize, bool),
+    /// All names are lost, all else is kept.
+    NoNames,
+    /// One page is torn.
+    Torn(usize, Fate, Others),
+    RandomOrdered(u64),
+    RandomReordering(u64),
+    RandomNoNames(u64),
+    RandomHarsh(u64),
+}
+
+/// The choices of one moment.
+pub(crate) struct Choices<'a> {
     units: &'a [Unsynced],
-    all: Vec<(Personality, Cut)>,
-}
-
-/// Everything that is enumerated for a moment with these unsynced things, and some at random.
-pub(crate) fn choices(
-    units: &[Unsynced],
     padding: CommitPadding,
-    dice: &mut Dice,
-) -> Vec<(Personality, Cut)> {
-    let mut choices = Choices {
-        units,
-        all: vec![(Personality::Kill, Cut::Kill)],
-    };
-    choices.add_prefixes();
-    choices.add_singles();
-    choices.add_classes();
-    for at in 0..units.len() {
-        choices.add_torn(at);
-    }
-    if units.len() > 1 {
-        choices.add_random(padding, dice);
-    }
-    choices.without_doubles()
+    rules: Vec<Rule>,
 }
 
-impl Choices<'_> {
-    fn add(&mut self, personality: Personality, mut fate: impl FnMut(usize, &Unsynced) -> Fate) {
-        let units = self.units.iter().enumerate();
-        let fates = units.map(|(at, unit)| fate(at, unit)).collect();
-        self.all.push((personality, Cut::Power(fates)));
-    }
-
-    /// Nothing, each prefix, all.
-    fn add_prefixes(&mut self) {
-        for count in 0..=self.units.len() {
-            self.add(Personality::Ordered, |at, _| kept_if(at < count));
-        }
-    }
-
-    /// Each single thing kept alone, and lost alone.
-    fn add_singles(&mut self) {
-        for single in 0..self.units.len() {
-            self.add(Personality::Reordering, |at, _| kept_if(at == single));
-            self.add(Personality::Reordering, |at, _| kept_if(at != single));
-        }
-    }
-
-    /// Lengths without data, data without lengths, names without anything, anything without names.
-    fn add_classes(&mut self) {
-        for class in [is_page, is_length, is_name] {
-            self.add(Personality::Reordering, |_, unit| kept_if(class(unit)));
-            self.add(Personality::Reordering, |_, unit| kept_if(!class(unit)));
-        }
-        self.add(Personality::LosingNames, |_, unit| kept_if(!is_name(unit)));
-        let mut files: Vec<_> = self.units.iter().map(|unit| &unit.name).collect();
-        files.dedup();
-        for file in files {
-            self.add(Personality::Reordering, |_, unit| {
-                kept_if(unit.name == *file || is_name(unit))
-            });
-            self.add(Personality::Reordering, |_, unit| {
-                kept_if(unit.name != *file || is_name(unit))
-            });
-        }
-    }
-
-    /// One page torn, with all others lost, or kept, or those before it kept.
-    fn add_torn(&mut self, torn: usize) {
-        let UnsyncedChange::Page { sectors, .. } = self.units[torn].change else {
-            return;
-        };
-        let fates = torn_fates(sectors);
-        for fate in fates {
-            for others in 0..3 {
-                self.add(Personality::Reordering, |at, _| match others {
-                    _ if at == torn => fate,
-                    0 => Fate::Lost,
-                    1 => Fate::Kept,
-                    _ => kept_if(at < torn),
-                });
+impl<'a> Choices<'a> {
+    /// Everything that is enumerated for a moment with these unsynced things, and some at random.
+    pub(crate) fn new(units: &'a [Unsynced], padding: CommitPadding, dice: &mut Dice) -> Self {
+        let mut rules = vec![Rule::Kill];
+        rules.extend((0..=units.len()).map(Rule::Prefix));
+        if units.len() > 1 {
+            for class in [is_page, is_length, is_name] {
+                rules.extend([true, false].map(|kept| Rule::Class(class, kept)));
             }
+            rules.push(Rule::NoNames);
         }
-    }
-
-    fn add_random(&mut self, padding: CommitPadding, dice: &mut Dice) {
-        for _ in 0..RANDOM {
-            self.add_random_ordered(dice);
-            self.add(Personality::Reordering, |_, unit| random_fate(unit, dice));
-            self.add(Personality::LosingNames, |_, unit| {
-                if is_name(unit) {
-                    Fate::Lost
-                } else {
-                    random_fate(unit, dice)
+        for (at, unit) in units.iter().enumerate() {
+            rules.extend([Fate::Kept, Fate::Lost].map(|fate| Rule::Single(at, fate)));
+            if at > 0 && units[at - 1].name != unit.name {
+                rules.extend([true, false].map(|kept| Rule::File(at, kept)));
+            }
+            if let UnsyncedChange::Page { sectors, .. } = unit.change {
+                for fate in torn_fates(sectors) {
+                    let others = [Others::Lost, Others::Kept, Others::Before];
+                    rules.extend(others.map(|others| Rule::Torn(at, fate, others)));
                 }
-            });
+            }
+        }
+        for _ in 0..if units.len() > 1 { RANDOM } else { 0 } {
+            rules.push(Rule::RandomOrdered(dice.roll()));
+            rules.push(Rule::RandomReordering(dice.roll()));
+            rules.push(Rule::RandomNoNames(dice.roll()));
             if padding != CommitPadding::None {
-                self.add(Personality::Harsh, |_, unit| {
-                    harsh_fate(unit, padding, dice)
+                rules.push(Rule::RandomHarsh(dice.roll()));
+            }
+        }
+        Self {
+            units,
+            padding,
+            rules,
+        }
+    }
+
+    /// `count` of them, or all, none twice.
+    pub(crate) fn draw(mut self, count: usize, dice: &mut Dice) -> Vec<(Personality, Cut)> {
+        dice.draw(&mut self.rules, count);
+        let mut seen = Vec::with_capacity(self.rules.len());
+        let rules = std::mem::take(&mut self.rules);
+        let cuts = rules.into_iter().map(|rule| self.carry_out(rule));
+        cuts.filter(|(_, cut)| {
+            let number = cut.number();
+            let is_new = !seen.contains(&number);
+            seen.push(number);
+            is_new
+        })
+        .collect()
+    }
+
+    fn carry_out(&self, rule: Rule) -> (Personality, Cut) {
+        let of_each = |fate: &mut dyn FnMut(usize, &Unsynced) -> Fate| {
+            let units = self.units.iter().enumerate();
+            Cut::Power(units.map(|(at, unit)| fate(at, unit)).collect())
+        };
+        match rule {
+            Rule::Kill => (Personality::Kill, Cut::Kill),
+            Rule::Prefix(count) => (
+                Personality::Ordered,
+                of_each(&mut |at, _| kept_if(at < count)),
+            ),
+            Rule::Single(single, fate) => {
+                let others = kept_if(fate == Fate::Lost);
+                let cut = of_each(&mut |at, _| if at == single { fate } else { others });
+                (Personality::Reordering, cut)
+            }
+            Rule::Class(class, kept) => {
+                let cut = of_each(&mut |_, unit| kept_if(class(unit) == kept));
+                (Personality::Reordering, cut)
+            }
+            Rule::File(of, kept) => {
+                let name = &self.units[of].name;
+                let cut =
+                    of_each(&mut |_, unit| kept_if((unit.name == *name) == kept || is_name(unit)));
+                (Personality::Reordering, cut)
+            }
+            Rule::NoNames => {
+                let cut = of_each(&mut |_, unit| kept_if(!is_name(unit)));
+                (Personality::LosingNames, cut)
+            }
+            Rule::Torn(torn, fate, others) => {
+                let cut = of_each(&mut |at, _| match others {
+                    _ if at == torn => fate,
+                    Others::Lost => Fate::Lost,
+                    Others::Kept => Fate::Kept,
+                    Others::Before => kept_if(at < torn),
                 });
+                (Personality::Reordering, cut)
+            }
+            Rule::RandomOrdered(seed) => {
+                let mut dice = Dice::new(seed);
+                let journaled = dice.below(self.units.len() + 1);
+                let cut =
+                    of_each(&mut |at, unit| self.ordered_fate((at, unit), journaled, &mut dice));
+                (Personality::Ordered, cut)
+            }
+            Rule::RandomReordering(seed) => {
+                let mut dice = Dice::new(seed);
+                let cut = of_each(&mut |_, unit| random_fate(unit, &mut dice));
+                (Personality::Reordering, cut)
+            }
+            Rule::RandomNoNames(seed) => {
+                let mut dice = Dice::new(seed);
+                let cut = of_each(&mut |_, unit| match random_fate(unit, &mut dice) {
+                    _ if is_name(unit) => Fate::Lost,
+                    fate => fate,
+                });
+                (Personality::LosingNames, cut)
+            }
+            Rule::RandomHarsh(seed) => {
+                let mut dice = Dice::new(seed);
+                let cut = of_each(&mut |_, unit| harsh_fate(unit, self.padding, &mut dice));
+                (Personality::Harsh, cut)
             }
         }
     }
 
-    fn add_random_ordered(&mut self, dice: &mut Dice) {
-        let units = self.units;
-        let journaled = dice.below(units.len() + 1);
-        self.add(Personality::Ordered, |at, unit| {
-            let UnsyncedChange::Page { page, .. } = unit.change else {
-                return kept_if(at < journaled);
-            };
-            // The lengths that the file had, each with whether it is in the journal.
-            let lengths = units
-                .iter()
-                .enumerate()
-                .filter(|(_, other)| other.name == unit.name);
-            let grown = lengths.filter_map(|(place, other)| match other.change {
-                UnsyncedChange::Length { from, to } if from < to => Some((place, from)),
-                _ => None,
-            });
-            let covering = grown.filter(|(_, from)| page * 4096 >= *from).last();
-            match covering {
-                Some((place, _)) => kept_if(place < journaled),
-                None => random_fate(unit, dice),
+    /// With the first `journaled` changes of names and lengths on the medium.
+    fn ordered_fate(
+        &self,
+        (at, unit): (usize, &Unsynced),
+        journaled: usize,
+        dice: &mut Dice,
+    ) -> Fate {
+        let UnsyncedChange::Page { page, .. } = unit.change else {
+            return kept_if(at < journaled);
+        };
+        // The last change of the length that made room for the page.
+        let mut covering = None;
+        for (place, other) in self.units.iter().enumerate() {
+            if let UnsyncedChange::Length { from, to } = other.change
+                && other.name == unit.name
+                && from < to
+                && page * 4096 >= from
+            {
+                covering = Some(place);
             }
-        });
-    }
-
-    /// Each choice once, by the first personality that makes it.
-    fn without_doubles(self) -> Vec<(Personality, Cut)> {
-        let mut seen = std::collections::HashSet::new();
-        let mut all = self.all;
-        all.retain(|(_, cut)| seen.insert(cut.clone()));
-        all
+        }
+        covering.map_or_else(
+            || random_fate(unit, dice),
+            |place| kept_if(place < journaled),
+        )
     }
 }
 
@@ -286,5 +343,24 @@ fn harsh_fate(unit: &Unsynced, padding: CommitPadding, dice: &mut Dice) -> Fate 
             noisy: dice.byte() & hit,
             harsh: true,
         },
+    }
+}
+
+fn fate_number(fate: Fate) -> u64 {
+    match fate {
+        Fate::Lost => 0,
+        Fate::Kept => 1,
+        Fate::Torn { sectors } => 2 << 8 | u64::from(sectors),
+        Fate::Scrambled {
+            kept,
+            zeroed,
+            noisy,
+            harsh,
+        } => u64::from(u32::from_le_bytes([
+            kept,
+            zeroed,
+            noisy,
+            3 + u8::from(harsh),
+        ])),
     }
 }

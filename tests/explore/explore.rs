@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use forebay::CommitPadding;
 use forebay::storage::memory::MemoryDirectory;
 
-use crate::cut::{Cut, Personality, choices};
+use crate::cut::{Choices, Cut, Personality};
 use crate::dice::{Dice, mix};
 use crate::ledger::Ledger;
 use crate::life::{Ended, Judged, Life, require};
@@ -16,6 +17,8 @@ use crate::workload::{Kind, Operation, Setup, Workload};
 
 /// Crashes inside the recovery of a crash, and inside that one's, and so on.
 const DEPTH_MAX: usize = 3;
+/// One image of so many is looked into deeper.
+const DEEPER: usize = 5;
 /// How many cuts are tried inside one recovery, by its depth.
 const INNER_CUTS: [usize; DEPTH_MAX] = [4, 2, 1];
 
@@ -25,7 +28,7 @@ pub(crate) struct Step {
     /// At which boundary of the life before; `None` is its end.
     pub(crate) moment: Option<usize>,
     /// The call right before it, for a reader.
-    pub(crate) after: String,
+    pub(crate) after: (&'static str, Arc<str>),
     pub(crate) cut: Cut,
 }
 
@@ -72,8 +75,8 @@ impl<'a> Explorer<'a> {
         for at in order {
             let moment = &moments[at];
             let units = moment.disk.unsynced();
-            let mut all = choices(&units, self.workload.setup.padding, &mut dice);
-            dice.draw(&mut all, share);
+            let all = Choices::new(&units, self.padding(moment), &mut dice);
+            let all = all.draw(share, &mut dice);
             for (personality, cut) in all {
                 self.tally.count(self.workload.kind, personality);
                 self.descend(Some(at), moment, cut)?;
@@ -97,7 +100,7 @@ impl<'a> Explorer<'a> {
             });
             self.tally
                 .count(self.workload.kind, Personality::Reordering);
-            moments = self.guarded(|own| own.judge(&image, true))?;
+            moments = self.guarded(|own| own.judge(image, true))?;
         }
         self.trail.clear();
         Ok(())
@@ -138,8 +141,8 @@ impl<'a> Explorer<'a> {
         let depth = self.trail.len();
         self.tally.depths[depth.min(DEPTH_MAX)] += 1;
         let mut dice = self.dice();
-        let goes_deeper = depth <= DEPTH_MAX && dice.once_in(4);
-        let moments = self.guarded(|own| own.judge(&image, goes_deeper))?;
+        let goes_deeper = depth <= DEPTH_MAX && dice.once_in(DEEPER);
+        let moments = self.guarded(|own| own.judge(image, goes_deeper))?;
         if goes_deeper {
             self.cut_recovery(&moments, depth, &mut dice)?;
         } else if let Some(last) = moments.last().filter(|_| depth <= 1) {
@@ -161,36 +164,42 @@ impl<'a> Explorer<'a> {
         for _ in 0..INNER_CUTS[depth - 1] {
             let at = dice.below(moments.len());
             let units = moments[at].disk.unsynced();
-            let all = choices(&units, self.workload.setup.padding, dice);
-            let (personality, cut) = all[dice.below(all.len())].clone();
-            self.tally.count(self.workload.kind, personality);
-            self.descend(Some(at), &moments[at], cut)?;
+            let all = Choices::new(&units, self.padding(&moments[at]), dice);
+            for (personality, cut) in all.draw(1, dice) {
+                self.tally.count(self.workload.kind, personality);
+                self.descend(Some(at), &moments[at], cut)?;
+            }
         }
         Ok(())
+    }
+
+    /// What keeps commits apart at `moment`: nothing that recovery made durable.
+    fn padding(&self, moment: &Moment) -> CommitPadding {
+        if moment.ledger.is_recovered {
+            CommitPadding::None
+        } else {
+            self.workload.setup.padding
+        }
     }
 
     /// Different for every trail, and always the same for one.
     fn dice(&self) -> Dice {
         let steps = self.trail.iter().map(|step| {
-            let fates = match &step.cut {
-                Cut::Kill => 1,
-                Cut::Power(fates) => fates
-                    .iter()
-                    .fold(2, |hash, fate| mix(hash, fate_number(*fate))),
-            };
-            mix(step.moment.map_or(u64::MAX, |at| at as u64), fates)
+            mix(
+                step.moment.map_or(u64::MAX, |at| at as u64),
+                step.cut.number(),
+            )
         });
         Dice::new(steps.fold(self.workload.seed, mix))
     }
 
     /// Opens the image, judges it, and goes on with it; the boundaries on the way.
-    fn judge(&mut self, image: &Image, records_all: bool) -> Judged<Vec<Moment>> {
+    fn judge(&mut self, image: Image, records_all: bool) -> Judged<Vec<Moment>> {
         let mut dice = self.dice();
         let depth = self.trail.len() as u64;
         let setup = self.workload.setup;
         let seed = mix(self.workload.seed, depth);
-        let disk = image.disk.copy();
-        let mut life = Life::new(disk, Arc::clone(&image.ledger), image.ended, setup, seed);
+        let mut life = Life::new(image.disk, image.ledger, image.ended, setup, seed);
         if records_all {
             life.record();
         }
@@ -234,26 +243,6 @@ const AFTERWARDS: [Operation; 6] = [
     Operation::DropOldest,
     Operation::Empty,
 ];
-
-fn fate_number(fate: forebay::storage::memory::Fate) -> u64 {
-    use forebay::storage::memory::Fate;
-    match fate {
-        Fate::Lost => 0,
-        Fate::Kept => 1,
-        Fate::Torn { sectors } => 2 << 8 | u64::from(sectors),
-        Fate::Scrambled {
-            kept,
-            zeroed,
-            noisy,
-            harsh,
-        } => u64::from(u32::from_le_bytes([
-            kept,
-            zeroed,
-            noisy,
-            3 + u8::from(harsh),
-        ])),
-    }
-}
 
 /// What recovery decided is durable when open returns, and opening again decides nothing.
 fn judge_again(life: &Life, setup: Setup, seed: u64) -> Judged {

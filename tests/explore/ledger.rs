@@ -56,6 +56,8 @@ pub(crate) struct Ledger {
     /// Which payload a (count of the epoch, sequence) names, once anybody knows the name.
     pub(crate) names: BTreeMap<(u64, u64), u32>,
     pub(crate) next_id: u32,
+    /// Whether records may be durable by a recovery: those have no sector or page of their own.
+    pub(crate) is_recovered: bool,
 }
 
 /// The part of an epoch that counts; the random part must never be what tells two runs apart.
@@ -149,7 +151,7 @@ impl Ledger {
         let numbers = [
             self.written,
             self.durable,
-            u64::from(exists),
+            u64::from(exists) | u64::from(self.is_recovered) << 1,
             durable,
             written,
             tried,

@@ -36,6 +36,8 @@ pub(crate) struct Life {
     ended: Ended,
     /// Whether what the last open decided was durable when it returned.
     is_decided: bool,
+    /// Whether this process wrote the cursor, and so syncs it when idle.
+    has_acked: bool,
     is_recording: bool,
     /// Of processes that have ended.
     moments: Vec<Moment>,
@@ -68,6 +70,7 @@ impl Life {
             ledger,
             ended,
             is_decided: false,
+            has_acked: false,
             is_recording: false,
             moments: Vec::new(),
         }
@@ -80,7 +83,7 @@ impl Life {
 
     /// Ends it like a kill; all moments since `record`, and the last one in any case.
     pub(crate) fn end(mut self) -> Vec<Moment> {
-        let last = self.recorder.moment("end");
+        let last = self.recorder.moment("end", &Arc::default());
         self.recorder.end();
         self.moments.extend(self.recorder.take_moments());
         self.moments.push(last);
@@ -152,6 +155,7 @@ impl Life {
         self.is_decided = !report.clean || self.ended != Ended::Kill;
         let ledger = Arc::make_mut(&mut self.ledger);
         ledger.recover(next, epoch);
+        ledger.is_recovered |= self.ended != Ended::Close;
         if self.is_decided {
             ledger.epoch = epoch;
         }
@@ -208,7 +212,9 @@ impl Life {
     fn idle(&mut self) -> Judged {
         self.queue()?.run_background();
         let ledger = Arc::make_mut(&mut self.ledger);
-        ledger.acks.durable = ledger.acks.written;
+        if self.has_acked {
+            ledger.acks.durable = ledger.acks.written;
+        }
         self.recorder.promise(&self.ledger);
         Ok(())
     }
@@ -327,6 +333,7 @@ impl Life {
             consumer
                 .ack_through(last)
                 .map_err(|error| format!("ack: {error}"))?;
+            self.has_acked = true;
         }
         for gap in consumer.take_gaps() {
             require!(
@@ -365,6 +372,7 @@ impl Life {
         ledger.acks.durable = ledger.acks.written;
         self.recorder.promise(&self.ledger);
         self.ended = Ended::Close;
+        self.has_acked = false;
         Ok(())
     }
 
@@ -377,6 +385,7 @@ impl Life {
         self.queue = None;
         self.recorder = Recorder::new(disk, Arc::clone(&self.ledger));
         self.ended = Ended::Kill;
+        self.has_acked = false;
         if self.is_recording {
             self.recorder.record();
         }

@@ -19,8 +19,8 @@ use crate::ledger::Ledger;
 pub(crate) struct Moment {
     pub(crate) disk: MemoryDirectory,
     pub(crate) ledger: Arc<Ledger>,
-    /// The call that was made last.
-    pub(crate) after: String,
+    /// The call that was made last, and on what.
+    pub(crate) after: (&'static str, Arc<str>),
 }
 
 /// What a process read.
@@ -74,7 +74,10 @@ impl Recorder {
     /// Begins to remember, with the disk as it is now.
     pub(crate) fn record(&self) {
         self.tape.is_recording.store(true, Ordering::Release);
-        self.tape.moments.lock().push(self.moment("start"));
+        self.tape
+            .moments
+            .lock()
+            .push(self.moment("start", &Arc::default()));
     }
 
     /// What was remembered since.
@@ -109,11 +112,11 @@ impl Recorder {
     }
 
     /// The disk as it is now.
-    pub(crate) fn moment(&self, after: &str) -> Moment {
+    pub(crate) fn moment(&self, call: &'static str, name: &Arc<str>) -> Moment {
         Moment {
             disk: self.tape.disk.copy(),
             ledger: Arc::clone(&self.tape.ledger.lock()),
-            after: after.to_owned(),
+            after: (call, Arc::clone(name)),
         }
     }
 
@@ -125,11 +128,16 @@ impl Recorder {
         Ok(())
     }
 
-    fn change<T>(&self, call: &str, name: &str, make: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn change<T>(
+        &self,
+        call: &'static str,
+        name: &Arc<str>,
+        make: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         self.alive()?;
         let made = make();
         if self.tape.is_recording.load(Ordering::Acquire) {
-            let moment = self.moment(&format!("{call} {name}"));
+            let moment = self.moment(call, name);
             self.tape.moments.lock().push(moment);
         }
         made
@@ -137,7 +145,7 @@ impl Recorder {
 
     fn wrap(&self, name: &str, inner: Arc<dyn File>) -> Arc<dyn File> {
         Arc::new(RecordedFile {
-            name: name.to_owned(),
+            name: name.into(),
             inner,
             recorder: self.clone(),
         })
@@ -155,7 +163,7 @@ impl Directory for Recorder {
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn File>> {
-        let created = self.change("create", name, || self.tape.disk.create(name))?;
+        let created = self.change("create", &name.into(), || self.tape.disk.create(name))?;
         Ok(self.wrap(name, created))
     }
 
@@ -164,21 +172,23 @@ impl Directory for Recorder {
     }
 
     fn create_folder(&self, folder: &str) -> Result<()> {
-        self.change("create folder", folder, || {
+        self.change("create folder", &folder.into(), || {
             self.tape.disk.create_folder(folder)
         })
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        self.change("rename to", to, || self.tape.disk.rename(from, to))
+        self.change("rename to", &to.into(), || self.tape.disk.rename(from, to))
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        self.change("remove", name, || self.tape.disk.remove(name))
+        self.change("remove", &name.into(), || self.tape.disk.remove(name))
     }
 
     fn sync(&self, folder: &str) -> Result<()> {
-        self.change("sync folder", folder, || self.tape.disk.sync(folder))
+        self.change("sync folder", &folder.into(), || {
+            self.tape.disk.sync(folder)
+        })
     }
 
     fn lock(&self, name: &str, contents: &str) -> Result<Box<dyn Lock>> {
@@ -192,7 +202,7 @@ impl Directory for Recorder {
 
 #[derive(Debug)]
 struct RecordedFile {
-    name: String,
+    name: Arc<str>,
     inner: Arc<dyn File>,
     recorder: Recorder,
 }

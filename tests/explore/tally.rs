@@ -50,21 +50,39 @@ impl Tally {
         all.find(|(count, _)| **count == 0).map(|(_, name)| name)
     }
 
-    /// All of it as text, for a campaign that took `elapsed` on `workers` cores.
-    pub(crate) fn report(&self, elapsed: Duration, workers: usize) -> String {
-        let rate = |count: u64| count as f64 / elapsed.as_secs_f64();
+    /// All of it as text, for a campaign that took `elapsed`, and so much time of all cores.
+    pub(crate) fn report(&self, elapsed: Duration, busy: Option<Duration>) -> String {
+        let rate = |time: Duration| self.states as f64 / time.as_secs_f64().max(0.001);
+        let busy = busy.map_or(String::new(), |busy| {
+            let seconds = busy.as_secs_f64();
+            format!(
+                "; {:.0} a second of a core, {seconds:.1} s of them",
+                rate(busy)
+            )
+        });
         format!(
-            "{} crash states of {} workloads in {:.1} s: {:.0} a second, {:.0} a core\n\
-             {} different images opened and judged: {:.0} a second\n{self}",
+            "{} crash states of {} workloads in {:.1} s: {:.0} a second{busy}\n\
+             {} different images opened and judged\n{self}",
             self.states,
             self.workloads,
             elapsed.as_secs_f64(),
-            rate(self.states),
-            rate(self.states) / workers as f64,
+            rate(elapsed),
             self.images,
-            rate(self.images),
         )
     }
+}
+
+/// The time that all threads of this process have run on a core, where the system tells.
+pub(crate) fn core_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // After the name in parentheses: state, ten more, then user and system time in hundredths.
+    let fields = text.rsplit_once(')')?.1.split_whitespace();
+    let ticks: Option<u64> = fields
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
+    ticks.map(|ticks| Duration::from_millis(ticks * 10))
 }
 
 impl fmt::Display for Tally {

@@ -39,8 +39,12 @@ pub(crate) fn write(violation: &Violation) -> String {
     for step in &violation.trail {
         let moment = step.moment.map_or("end".to_owned(), |at| at.to_string());
         let cut = cut_text(&step.cut);
-        writeln!(text, "# after: {}\ncut {moment} {cut}", step.after)
-            .expect("a string takes everything");
+        writeln!(
+            text,
+            "# after: {} {}\ncut {moment} {cut}",
+            step.after.0, step.after.1
+        )
+        .expect("a string takes everything");
     }
     text
 }
@@ -156,7 +160,7 @@ fn read_step(text: &str) -> Option<Step> {
     };
     Some(Step {
         moment,
-        after: String::new(),
+        after: Default::default(),
         cut,
     })
 }

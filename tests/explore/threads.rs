@@ -11,7 +11,7 @@ use forebay::Queue;
 use forebay::storage::memory::MemoryDirectory;
 use parking_lot::Mutex;
 
-use crate::cut::choices;
+use crate::cut::Choices;
 use crate::dice::{Dice, mix};
 use crate::explore::{Step, Violation};
 use crate::life::{Judged, require};
@@ -36,7 +36,6 @@ struct Look {
     disk: MemoryDirectory,
     told: Told,
     begun: [u32; THREADS as usize],
-    after: String,
 }
 
 /// Runs the threads, looks at the disk while they run, and judges what power cuts then leave.
@@ -50,8 +49,8 @@ pub(crate) fn explore(
     let share = budget.div_ceil(looks.len().max(1));
     for (at, look) in looks.iter().enumerate() {
         let units = look.disk.unsynced();
-        let mut all = choices(&units, workload.setup.padding, &mut dice);
-        dice.draw(&mut all, share);
+        let all = Choices::new(&units, workload.setup.padding, &mut dice);
+        let all = all.draw(share, &mut dice);
         for (personality, cut) in all {
             tally.count(workload.kind, personality);
             tally.images += 1;
@@ -61,7 +60,7 @@ pub(crate) fn explore(
                 workload: workload.clone(),
                 trail: vec![Step {
                     moment: Some(at),
-                    after: look.after.clone(),
+                    after: Default::default(),
                     cut: cut.clone(),
                 }],
                 what: format!(
@@ -118,7 +117,6 @@ fn look(recorder: &Recorder, told: &Mutex<Told>) -> Look {
         disk,
         told: before,
         begun,
-        after: "the call that happened to be last".to_owned(),
     }
 }
 
