@@ -207,6 +207,9 @@ impl Log {
             } else {
                 let aside = name.replacen(SEGMENTS, QUARANTINE, 1);
                 self.directory.rename(&name, &aside)?;
+                // A power cut in an earlier move may have left both names, and to rename one name
+                // of a file to another one of it does nothing.
+                self.directory.remove(&name)?;
             }
         }
         for folder in [QUARANTINE, SEGMENTS] {
