@@ -41,7 +41,7 @@ impl Campaign {
         // A panic is a violation with a trail, which tells more than where it was.
         std::panic::set_hook(Box::new(|_| {}));
         if let Some(file) = &self.arguments.replay {
-            return replay(file);
+            return replay(file, &mut |line| crate::say(line));
         }
         let replayed = replay_all(&regressions())?;
         let (started, busy_before) = (Instant::now(), core_time());
@@ -101,19 +101,19 @@ fn replay_all(folder: &Path) -> Result<usize, String> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
     for file in &files {
-        replay(file)?;
+        replay(file, &mut |_| {})?;
     }
     Ok(files.len())
 }
 
 /// Goes the way that `file` tells, and then explores everything around it: calls move when the
 /// crate changes, and what once went wrong is worth a closer look anyway.
-fn replay(file: &Path) -> Result<String, String> {
+fn replay(file: &Path, story: &mut dyn FnMut(&str)) -> Result<String, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file:?}: {error}"))?;
     let (workload, steps) = text::read(&text).map_err(|what| format!("{file:?}: {what}"))?;
     let mut tally = Tally::default();
     let followed = match workload.kind {
-        Kind::Short | Kind::Long => Explorer::new(&workload, &mut tally).replay(&steps),
+        Kind::Short | Kind::Long => Explorer::new(&workload, &mut tally).replay(&steps, story),
         Kind::Threads => Ok(()),
     };
     followed

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use forebay::CommitPadding;
-use forebay::storage::memory::MemoryDirectory;
+use forebay::storage::memory::{Fate, MemoryDirectory};
 
 use crate::cut::{Choices, Cut, Personality};
 use crate::dice::{Dice, mix};
@@ -85,15 +85,32 @@ impl<'a> Explorer<'a> {
         Ok(())
     }
 
-    /// Goes the given way, and judges everything on it.
-    pub(crate) fn replay(&mut self, steps: &[Step]) -> Result<(), Violation> {
+    /// Goes the given way, and judges everything on it; `story` is told what happens.
+    pub(crate) fn replay(
+        &mut self,
+        steps: &[Step],
+        story: &mut dyn FnMut(&str),
+    ) -> Result<(), Violation> {
         let mut moments = self.guarded(|own| own.live())?;
         for step in steps {
             let at = step.moment.unwrap_or(moments.len() - 1);
+            for (number, moment) in moments.iter().enumerate() {
+                let (call, name) = &moment.after;
+                story(&format!("{number}: {call} {name}"));
+            }
             let Some(moment) = moments.get(at).cloned() else {
+                story("there is no such boundary any more");
                 break;
             };
+            story(&format!("the power is cut after {at}"));
+            if let Cut::Power(fates) = &step.cut {
+                let fates = fates.iter().copied().chain(std::iter::repeat(Fate::Lost));
+                for (unit, fate) in moment.disk.unsynced().iter().zip(fates) {
+                    story(&format!("  {fate:?}: {} {:?}", unit.name, unit.change));
+                }
+            }
             let image = Image::of(&moment, &step.cut);
+            story(&format!("left is {:?}", image.disk.names()));
             self.trail.push(Step {
                 after: moment.after,
                 ..step.clone()
