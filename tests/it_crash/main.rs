@@ -28,5 +28,6 @@ mod images;
 mod lives;
 mod misplaced;
 mod order;
+mod planted_gaps;
 mod rules;
 mod silence;

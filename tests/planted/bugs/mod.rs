@@ -1,0 +1,13 @@
+//! The table of planted bugs.
+
+mod bytes;
+mod delivery;
+mod durability;
+mod opening;
+
+use crate::table::Bug;
+
+/// All of them.
+pub(crate) fn all() -> Vec<Bug> {
+    [durability::BUGS, opening::BUGS, bytes::BUGS, delivery::BUGS].concat()
+}

@@ -1,0 +1,60 @@
+//! One planted bug, and whether the table still fits the sources.
+
+use std::collections::BTreeSet;
+
+use crate::{choice, source};
+
+/// A deliberate bug.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bug {
+    /// What the bug is, in kebab case.
+    pub(crate) name: &'static str,
+    /// What it breaks: a number in RULES, a number in CRASH-CASES, or an invariant of DESIGN.
+    pub(crate) breaks: &'static str,
+    /// The file below `src`.
+    pub(crate) file: &'static str,
+    /// The line that opens the only function, method or table in which `find` is looked for.
+    pub(crate) within: &'static str,
+    /// A whole expression, or whole statements; there once. White space does not matter.
+    pub(crate) find: &'static str,
+    /// What stands there with the bug.
+    pub(crate) replace: &'static str,
+    /// The test that notices: its binary (`lib` for the unit tests) and its path.
+    pub(crate) killer: &'static str,
+}
+
+/// What does not fit.
+pub(crate) fn check(bugs: &[Bug]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut names = BTreeSet::new();
+    let tests = source::test_names();
+    for bug in bugs {
+        let name = bug.name;
+        let in_case = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+        if !name.chars().all(in_case) || !names.insert(name) {
+            findings.push(format!("{name}: not in kebab case, or there twice"));
+        }
+        let test = bug.killer.rsplit(&[':', ' ']).next().unwrap_or_default();
+        if !tests.contains(test) {
+            findings.push(format!("{name}: there is no test {test}"));
+        }
+    }
+    for file in files(bugs) {
+        if let Err(why) = choice::rewrite(&source::read(file), &of_file(bugs, file)) {
+            findings.push(format!("{file}: {why}"));
+        }
+    }
+    findings
+}
+
+/// The files in which bugs are planted.
+pub(crate) fn files(bugs: &[Bug]) -> BTreeSet<&'static str> {
+    bugs.iter().map(|bug| bug.file).collect()
+}
+
+/// The bugs of one file.
+pub(crate) fn of_file(bugs: &[Bug], file: &str) -> Vec<Bug> {
+    let mut own = bugs.to_vec();
+    own.retain(|bug| bug.file == file);
+    own
+}
