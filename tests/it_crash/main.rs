@@ -13,6 +13,7 @@
 )]
 
 mod detection;
+mod gate;
 mod golden;
 mod ledger;
 mod session;

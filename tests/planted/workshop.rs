@@ -35,8 +35,9 @@ impl Workshop {
         for binary in BINARIES {
             cargo.args(["--test", binary]);
         }
-        // The dependencies are built already.
-        cargo.env("CARGO_TARGET_DIR", scratch.join(".."));
+        // A place of its own: cargo tells packages apart by their path from their own root, and
+        // would take what is built here for the crate itself.
+        cargo.env("CARGO_TARGET_DIR", scratch.join("planted-target"));
         let built = cargo.output().map_err(|why| format!("cargo: {why}"))?;
         let told = String::from_utf8_lossy(&built.stderr);
         if !built.status.success() {

@@ -10,7 +10,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn at(",
         find: "::crc32c::crc32c_append(self.0, &units.to_le_bytes())",
         replace: "{ let _ = units; self.0 }",
-        killer: "it_crash crash_cases::payloads::a_frame_inside_a_payload_or_at_another_place_is_never_a_record",
+        killer: "lib format::checksum::tests::masks_differ_between_offsets_salts_and_queues",
     },
     Bug {
         name: "checksum-without-the-salt",
@@ -64,7 +64,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn run(",
         find: "self.scan.watermark = self.scan.watermark.max(span.header.watermark);",
         replace: "if self.scan.runs.is_empty() { self.scan.watermark = self.scan.watermark.max(span.header.watermark); }",
-        killer: "it_crash crash_cases::damage_cases::a_zeroed_page_inside_durable_records_is_corruption_and_not_the_end",
+        killer: "it_crash planted_gaps::opened::frames_prove_records_that_the_state_knows_nothing_of",
     },
     Bug {
         name: "footer-proves-its-segment",
@@ -73,7 +73,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn run(",
         find: "self.scan.watermark = self.scan.watermark.max(span.header.watermark);",
         replace: "self.scan.watermark = self.scan.watermark.max(if span.header.flags.is_control() { span.header.sequence } else { span.header.watermark });",
-        killer: "it_crash crash_cases::statements::a_footer_durable_before_its_data_is_a_plain_torn_tail",
+        killer: "it_crash planted_gaps::held::what_persists_of_segments_that_wait_for_their_sync_proves_nothing",
     },
     Bug {
         name: "frames-past-a-hole-prove-the-hole",
@@ -82,7 +82,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn run(",
         find: "self.scan.watermark = self.scan.watermark.max(span.header.watermark);",
         replace: "self.scan.watermark = self.scan.watermark.max(if self.scan.runs.is_empty() { span.header.watermark } else { span.header.sequence });",
-        killer: "it_crash crash_cases::statements::two_torn_segments_are_one_torn_tail",
+        killer: "it_crash planted_gaps::held::what_persists_of_segments_that_wait_for_their_sync_proves_nothing",
     },
     Bug {
         name: "batch-accepted-without-its-end",
@@ -91,7 +91,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn run(",
         find: "in_batch = span.header.flags.continues();",
         replace: "in_batch = false;",
-        killer: "it_crash crash_cases::delivery::a_batch_is_there_whole_or_not_at_all",
+        killer: "it queue::durability::a_batch_torn_at_any_byte_is_gone_whole",
     },
     Bug {
         name: "resync-by-header-alone",
@@ -100,7 +100,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn resync(&mut self",
         find: "self.stream.frame_at(offset, self.limit)?",
         replace: "self.stream.header_at(offset, self.limit)?.map(|header| Span { header, offset, end: offset.plus(self.segment.framing.frame_bytes(header.length)) })",
-        killer: "it_crash planted_gaps::a_frame_with_a_bad_payload_is_not_where_good_records_go_on",
+        killer: "it_crash planted_gaps::told::two_damaged_records_side_by_side_are_one_damage",
     },
     Bug {
         name: "resync-believes-any-sequence",
@@ -109,7 +109,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn believable(",
         find: "!plausible",
         replace: "false",
-        killer: "it_crash planted_gaps::a_frame_too_far_ahead_for_the_bytes_skipped_is_not_believed",
+        killer: "it_crash planted_gaps::crafted::a_frame_too_far_ahead_for_the_bytes_skipped_is_not_believed",
     },
     Bug {
         name: "older-slot-counts",
@@ -163,16 +163,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn find(",
         find: "!walk_to(&mut here, target)? && entry.is_some()",
         replace: "!walk_to(&mut here, target)? && false",
-        killer: "it consumer::damage::an_index_is_a_cache_whatever_is_in_it",
-    },
-    Bug {
-        name: "index-of-another-segment-used",
-        breaks: "A44",
-        file: "segment/index.rs",
-        within: "fn read_index(",
-        find: "header_of(segment, header.next, header.end) == header",
-        replace: "true",
-        killer: "it_crash damage::a_segment_or_index_under_another_number_is_never_a_silent_loss",
+        killer: "it_crash planted_gaps::crafted::an_index_that_points_elsewhere_under_good_checksums_costs_no_record",
     },
     Bug {
         name: "new-epoch-not-in-the-chain",
@@ -181,6 +172,6 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn install(",
         find: "last.chain.after_epoch(self.epoch, created.header.salt, last.next)",
         replace: "last.chain",
-        killer: "it_crash planted_gaps::a_new_run_is_bound_into_the_chain_and_a_rotation_is_not",
+        killer: "it_crash planted_gaps::told::a_new_run_is_bound_into_the_chain_and_a_rotation_is_not",
     },
 ];

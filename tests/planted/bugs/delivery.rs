@@ -73,7 +73,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn load(",
         find: "log.floor().note_unreadable()",
         replace: "()",
-        killer: "it_crash planted_gaps::nothing_is_reclaimed_while_a_cursor_cannot_be_read",
+        killer: "it_crash planted_gaps::opened::nothing_is_reclaimed_while_a_cursor_cannot_be_read",
     },
     Bug {
         name: "name-of-a-new-cursor-not-synced",
@@ -172,7 +172,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn settle(",
         find: "state.write_watermark(target.next, target.floor)",
         replace: "state.write_watermark(target.next, self.floor.dropped_to().sequence)",
-        killer: "it_crash planted_gaps::a_drop_made_while_a_sync_ran_is_not_stored_with_it",
+        killer: "it_crash planted_gaps::held::a_drop_made_while_a_sync_ran_is_not_stored_with_it",
     },
     Bug {
         name: "reclaim-without-a-consumer",
@@ -190,7 +190,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn free_segments(",
         find: "next.base > needed",
         replace: "next.base > needed.plus(1)",
-        killer: "it_crash crash_cases::reclaiming::reclaim_waits_for_the_slowest_consumer",
+        killer: "it_crash planted_gaps::kept::reclaim_never_takes_the_record_that_is_delivered_next",
     },
     Bug {
         name: "unlink-before-the-cursor-is-durable",

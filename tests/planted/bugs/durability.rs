@@ -73,7 +73,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn settle(",
         find: "self.watermark.raise(target.next, target.chain)",
         replace: "self.watermark.raise(self.next_written(), target.chain)",
-        killer: "it_crash planted_gaps::a_sync_proves_nothing_of_what_was_written_after_it_began",
+        killer: "it_crash planted_gaps::held::a_sync_proves_nothing_of_what_was_written_after_it_began",
     },
     Bug {
         name: "waiters-released-by-the-commit-before-theirs",
@@ -82,7 +82,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn end_commit(",
         find: "appends.group.call_leader();",
         replace: "appends.group.finish(Ok(())); appends.group.call_leader();",
-        killer: "it_crash planted_gaps::a_caller_is_not_released_by_the_commit_before_its_own",
+        killer: "it_crash planted_gaps::held::a_caller_is_not_released_by_the_commit_before_its_own",
     },
     Bug {
         name: "later-sealed-segment-settled-by-an-earlier-sync",
@@ -91,7 +91,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn settle(",
         find: "appends.unsettled.drain(..target.sealed)",
         replace: "appends.unsettled.drain(..)",
-        killer: "it_crash planted_gaps::a_segment_sealed_while_a_sync_ran_is_synced_by_the_next",
+        killer: "it_crash planted_gaps::held::a_segment_sealed_while_a_sync_ran_is_synced_by_the_next",
     },
     Bug {
         name: "state-written-before-the-sync",
@@ -118,7 +118,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn undo(",
         find: "file.set_length(keep).and_then(|()| file.sync())",
         replace: "file.set_length(keep)",
-        killer: "it_crash planted_gaps::a_refused_record_does_not_come_back_with_a_later_power_cut",
+        killer: "it_crash planted_gaps::kept::a_refused_record_does_not_come_back_with_a_later_power_cut",
     },
     Bug {
         name: "failed-write-taken-for-a-full-disk",
@@ -163,7 +163,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn write_at(",
         find: "done += count",
         replace: "{ let _ = count; done = bytes.len() }",
-        killer: "it_crash planted_gaps::a_short_write_is_never_taken_for_a_whole_one",
+        killer: "it_crash planted_gaps::limit::a_short_write_is_never_taken_for_a_whole_one",
     },
     Bug {
         name: "poison-not-sticky",
@@ -181,7 +181,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn close_files(",
         find: "self.check()?;",
         replace: "",
-        killer: "it_crash silence::after_a_failed_folder_sync_nothing_is_written_again",
+        killer: "it_crash planted_gaps::kept::a_close_writes_nothing_after_the_sync_of_a_reclaimed_name_failed",
     },
     Bug {
         name: "frames-state-the-next-sequence",
@@ -190,7 +190,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn append_at(",
         find: "appends.assign(records, time, self.durable())",
         replace: "{ let next = appends.next; appends.assign(records, time, next) }",
-        killer: "it_crash crash_cases::statements::two_torn_segments_are_one_torn_tail",
+        killer: "it_crash planted_gaps::held::what_persists_of_segments_that_wait_for_their_sync_proves_nothing",
     },
     Bug {
         name: "start-frame-states-the-next-sequence",
@@ -199,7 +199,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn assign(",
         find: "encode_start(&active.segment, place, &mut self.pending);",
         replace: "encode_start(&active.segment, ControlPlace { watermark: first, ..place }, &mut self.pending);",
-        killer: "it_crash crash_cases::statements::the_next_segment_durable_before_the_tail_of_the_one_before_is_a_plain_torn_tail",
+        killer: "it_crash planted_gaps::held::what_persists_of_segments_that_wait_for_their_sync_proves_nothing",
     },
     Bug {
         name: "footer-states-the-next-sequence",
@@ -208,7 +208,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn seal_active(",
         find: "self.durable()",
         replace: "end.next",
-        killer: "it_crash crash_cases::statements::a_footer_durable_before_its_data_is_a_plain_torn_tail",
+        killer: "it_crash planted_gaps::held::what_persists_of_segments_that_wait_for_their_sync_proves_nothing",
     },
     Bug {
         name: "rotation-never-waits",
@@ -217,7 +217,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn rotate<",
         find: "appends.unsettled.get(UNSETTLED_MAX - 1)",
         replace: "appends.unsettled.get(usize::MAX)",
-        killer: "it_crash planted_gaps::at_most_two_sealed_segments_wait_for_their_sync",
+        killer: "it_crash planted_gaps::held::at_most_two_sealed_segments_wait_for_their_sync",
     },
     Bug {
         name: "chain-head-runs-ahead",
@@ -235,6 +235,6 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn is_durable(",
         find: "self.inner.log.durable() > self.sequence",
         replace: "self.inner.log.durable() >= self.sequence",
-        killer: "it queue::tickets::wait_timeout_gives_the_sequence_or_nothing",
+        killer: "it_crash planted_gaps::held::a_ticket_is_not_true_before_its_sync_ends",
     },
 ];

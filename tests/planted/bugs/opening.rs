@@ -19,7 +19,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn apply_recovery(",
         find: "slots.commit(slot)?;",
         replace: "slots.write(slot)?;",
-        killer: "it_crash planted_gaps::the_decision_of_a_recovery_is_synced_before_open_returns",
+        killer: "it_crash planted_gaps::opened::the_decision_of_a_recovery_is_synced_before_open_returns",
     },
     Bug {
         name: "epoch-of-segment-headers-ignored",
@@ -37,7 +37,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn begin(",
         find: "self.state.lock().clear_clean()",
         replace: "Ok(())",
-        killer: "it_crash crash_cases::statements::an_acknowledged_record_after_a_clean_reopen_survives_a_power_cut",
+        killer: "it_crash order::the_first_append_after_a_clean_open_is_preceded_by_a_synced_state",
     },
     Bug {
         name: "clean-flag-cleared-without-a-sync",
@@ -55,7 +55,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn quiet_after(",
         find: "guard.iter().all(|byte| *byte == 0)",
         replace: "true",
-        killer: "it_crash crash_cases::opening::a_lost_state_slot_never_hides_records",
+        killer: "it_crash planted_gaps::opened::a_clean_end_of_an_earlier_life_is_not_believed",
     },
     Bug {
         name: "segment-behind-a-clean-end-not-looked-at",
@@ -73,7 +73,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn close_files(",
         find: "self.settled()?",
         replace: "self.appends.lock()",
-        killer: "it queue::closing::close_makes_everything_durable_and_the_next_open_scans_nothing",
+        killer: "it_crash order::close_makes_everything_durable_before_the_state_says_so",
     },
     Bug {
         name: "close-forgets-the-cursors",
@@ -91,7 +91,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn commit_clean(",
         find: "self.slots.commit(slot)",
         replace: "self.slots.write(slot)",
-        killer: "it queue::closing::close_makes_everything_durable_and_the_next_open_scans_nothing",
+        killer: "it_crash planted_gaps::opened::a_close_is_clean_after_a_power_cut_too",
     },
     Bug {
         name: "recovery-does-not-rewrite-the-tail",
@@ -118,7 +118,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn apply_recovery(",
         find: "directory.sync(folder)?;",
         replace: "let _ = folder;",
-        killer: "it_crash planted_gaps::a_recovery_makes_the_names_of_what_it_keeps_durable",
+        killer: "it_crash planted_gaps::opened::a_recovery_makes_the_names_of_what_it_keeps_durable",
     },
     Bug {
         name: "cut-on-corruption",
@@ -154,7 +154,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn seal_at(",
         find: "file.set_length(sealed.get())",
         replace: "Ok::<(), crate::error::Error>(())",
-        killer: "it_crash crash_cases::statements::frames_behind_a_cut_never_come_back",
+        killer: "it_crash order::the_first_append_after_a_recovery_seals_before_it_goes_on",
     },
     Bug {
         name: "cut-not-synced",
@@ -172,7 +172,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn set_aside(",
         find: "self.directory.sync(folder)",
         replace: "{ let _ = folder; Ok::<(), crate::error::Error>(()) }",
-        killer: "it_crash planted_gaps::segments_set_aside_are_gone_for_good_before_the_log_goes_on",
+        killer: "it_crash planted_gaps::held::segments_set_aside_are_gone_for_good_before_the_log_goes_on",
     },
     Bug {
         name: "append-behind-a-cut",
@@ -190,7 +190,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn list_segments(",
         find: "survey.highest = survey.highest.max(number.unwrap_or_default());",
         replace: "let _ = number;",
-        killer: "it_crash crash_cases::opening::a_segment_number_is_never_used_twice",
+        killer: "it_crash planted_gaps::opened::a_number_in_quarantine_is_taken",
     },
     Bug {
         name: "start-at-zero-without-state",
