@@ -17,12 +17,17 @@ pub(crate) fn read(file: &str) -> String {
 /// All files of the crate, by their path from its root. What is built and what is hidden is not
 /// among them.
 pub(crate) fn files() -> Vec<PathBuf> {
+    files_below(root())
+}
+
+/// The same for another tree.
+pub(crate) fn files_below(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    collect(root(), &mut files);
+    collect(root, root, &mut files);
     files
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
@@ -33,8 +38,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             continue;
         }
         if path.is_dir() {
-            collect(&path, files);
-        } else if let Ok(inside) = path.strip_prefix(root()) {
+            collect(root, &path, files);
+        } else if let Ok(inside) = path.strip_prefix(root) {
             files.push(inside.to_path_buf());
         }
     }

@@ -134,7 +134,14 @@ fn executable(tree: &Path, line: &str) -> Option<(String, PathBuf)> {
 /// Brings the copy up to date; a file that is as it should be is not touched.
 fn copy(tree: &Path) -> Result<(), String> {
     let bugs = bugs::all();
-    for file in source::files() {
+    let files = source::files();
+    for gone in source::files_below(tree) {
+        if !files.contains(&gone) {
+            fs::remove_file(tree.join(&gone))
+                .map_err(|why| format!("{}: {why}", gone.display()))?;
+        }
+    }
+    for file in files {
         let from = source::root().join(&file);
         let mut bytes = fs::read(&from).map_err(|why| format!("{}: {why}", from.display()))?;
         if let Ok(inside) = file.strip_prefix("src") {
