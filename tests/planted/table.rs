@@ -40,9 +40,17 @@ pub(crate) fn check(bugs: &[Bug]) -> Vec<String> {
         }
     }
     for file in files(bugs) {
-        if let Err(why) = choice::rewrite(&source::read(file), &of_file(bugs, file)) {
-            findings.push(format!("{file}: {why}"));
-        }
+        let text = source::read(file);
+        let own = of_file(bugs, file);
+        let alone = own.iter().map(std::slice::from_ref);
+        let unfit: Vec<_> = alone
+            .filter_map(|bug| choice::rewrite(&text, bug).err())
+            .collect();
+        // Each may fit alone and yet two of them overlap.
+        let overlap = choice::rewrite(&text, &own).err();
+        let overlap = overlap.filter(|_| unfit.is_empty());
+        let said = unfit.into_iter().chain(overlap);
+        findings.extend(said.map(|why| format!("{file}: {why}")));
     }
     findings
 }

@@ -98,7 +98,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A6, case 7",
         file: "recovery/apply.rs",
         within: "fn rewrite(",
-        find: "file.write_at(&bytes, place.get())?;",
+        find: "file.rewrite(from.get()..to.get())?;",
         replace: "",
         killer: "it_crash crash_cases::statements::recovery_writes_again_what_a_failed_sync_left_only_in_the_cache",
     },
