@@ -4,10 +4,10 @@
 //! `RUSTFLAGS="--cfg loom" cargo test --release --lib orderings`
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 
 use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use loom::{future::block_on, thread};
+use loom::thread;
 
 use super::group::{Group, Woken};
 use super::watermark::Watermark;
@@ -122,7 +122,7 @@ fn a_failure_reaches_every_waiter() {
     });
 }
 
-/// Counts how often a task was woken.
+/// Whether a task was woken.
 #[derive(Debug, Default)]
 struct Alarm(AtomicBool);
 
@@ -161,25 +161,6 @@ fn a_registered_task_is_woken_by_a_failure_or_told_at_once() {
         let told = watermark.register(ONE, &waker).is_err();
         leader.join().expect("no panic");
         assert!(told || alarm.0.load(Ordering::SeqCst));
-    });
-}
-
-#[test]
-fn a_task_that_polls_is_polled_again_until_it_is_durable() {
-    loom::model(|| {
-        let watermark = watermark();
-        let raising = Arc::clone(&watermark);
-        let leader = thread::spawn(move || {
-            let reached = raising.raise(ONE, Chain::default());
-            reached.into_iter().for_each(Waker::wake);
-        });
-        block_on(std::future::poll_fn(
-            |context: &mut Context<'_>| match watermark.register(ONE, context.waker()) {
-                Ok(true) => Poll::Ready(()),
-                Ok(false) | Err(_) => Poll::Pending,
-            },
-        ));
-        leader.join().expect("no panic");
     });
 }
 
