@@ -120,7 +120,7 @@ impl SegmentBytes {
 
     /// The file as a segment, if its start frame is good.
     pub(super) fn open(&self) -> Option<Segment> {
-        Segment::open(&self.directory(), QUEUE, NUMBER)
+        Segment::open(&self.directory(), QUEUE, NUMBER, Access::Read)
             .expect("memory does not fail")
             .ok()
     }
