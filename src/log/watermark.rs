@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Chain;
 use crate::position::Sequence;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Condvar, Mutex, is_past};
 
 /// Every sequence below the watermark survives power loss. It only rises.
@@ -62,9 +62,10 @@ impl Watermark {
 
     /// Everything before `written` is in the file. Called under the log's lock.
     pub(crate) fn note_written(&self, written: Sequence) {
-        // SeqCst, here and in `wait_written`: either the waiter is seen here, or it sees this.
-        self.written.store(written.get(), Ordering::SeqCst);
-        if self.waiting.load(Ordering::SeqCst) > 0 {
+        // The fences, here and in `wait_written`: either the waiter is seen here, or it sees this.
+        self.written.store(written.get(), Ordering::Release);
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) > 0 {
             drop(self.marks.lock());
             self.changed.notify_all();
         }
@@ -76,10 +77,11 @@ impl Watermark {
         sequence: Sequence,
         deadline: Option<Instant>,
     ) -> Result<bool> {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let blocked = || self.written.load(Ordering::SeqCst) <= sequence.get();
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let blocked = || self.written.load(Ordering::Acquire) <= sequence.get();
         let waited = self.wait_while(deadline, blocked);
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         waited
     }
 
