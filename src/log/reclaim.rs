@@ -25,28 +25,49 @@ impl Log {
     /// Deletes every segment that nobody needs; returns how many.
     pub(crate) fn reclaim(&self) -> Result<usize> {
         let mut notices = Notices::default();
-        let reclaimed = self.reclaim_segments(&mut notices);
+        let reclaimed = self.reclaim_and_remember(&mut notices);
         self.tell_all(notices);
         reclaimed
     }
 
-    fn reclaim_segments(&self, notices: &mut Notices) -> Result<usize> {
+    fn reclaim_and_remember(&self, notices: &mut Notices) -> Result<usize> {
         // One at a time: the order above is for one caller.
         let _turn = self.reclaiming.lock();
         self.check()?;
+        let before = self.reclaim_marks();
+        let reclaimed = self.reclaim_segments(notices);
+        // After a failure the next acknowledgement tries again.
+        let again_at = reclaimed
+            .as_ref()
+            .map_or(Sequence::ZERO, |(_, again_at)| *again_at);
+        self.reclaim_at.fetch_min(again_at.get(), Ordering::AcqRel);
+        // What rose meanwhile may have found nobody to ring for.
+        if self.reclaim_marks() != before {
+            self.floor_moved();
+        }
+        reclaimed.map(|(count, _)| count)
+    }
+
+    /// What decides which segments may go.
+    fn reclaim_marks(&self) -> [Sequence; 3] {
+        [self.floor.sequence(), self.durable(), self.durable_floor()]
+    }
+
+    /// Deletes what may go; returns how many segments that were, and the floor at which to look
+    /// again.
+    fn reclaim_segments(&self, notices: &mut Notices) -> Result<(usize, Sequence)> {
         let (free, again_at) = self.free_segments()?;
-        self.reclaim_at.store(again_at.get(), Ordering::Release);
         let Some(last) = free.last() else {
-            return Ok(0);
+            return Ok((0, again_at));
         };
         let Some(first) = self.table.following(*last) else {
-            return Ok(0);
+            return Ok((0, again_at));
         };
         self.sync_cursors()
             .map_err(|error| self.poison_on_loss(error, notices))?;
         let floor = self.durable_floor();
         let Some(known) = self.table.known(first)? else {
-            return Ok(0);
+            return Ok((0, again_at));
         };
         let committed = self.state.lock().commit_first((first, known.base), floor);
         committed.map_err(|error| self.poison_on_loss(error, notices))?;
@@ -60,7 +81,7 @@ impl Log {
             });
         }
         self.sync_in_turn(notices, || self.directory.sync(SEGMENTS))?;
-        Ok(free.len())
+        Ok((free.len(), again_at))
     }
 
     /// The segments that may go, oldest first, and the floor at which to look again.

@@ -7,6 +7,7 @@ mod durability;
 mod events;
 mod numbers;
 mod options;
+mod reclaim;
 mod threads;
 mod tickets;
 mod upkeep;

@@ -1,4 +1,5 @@
-//! Shows that the campaigns can fail: a copy of the crate whose syncs do nothing must lose records.
+//! Shows that the campaigns can fail: a copy of the crate whose syncs do nothing must lose what it
+//! acknowledged.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,7 +34,7 @@ pub(crate) fn prove(filesystems: &[&str], cycles: u32, folder: &Path) -> Outcome
             .output()
             .must("run the copy")?;
         let said = String::from_utf8_lossy(&output.stdout);
-        let line = said.lines().find(|line| line.contains("LOST: "));
+        let line = said.lines().find(|line| line.contains("BROKEN PROMISE: "));
         let Some(line) = line.filter(|_| output.status.code() == Some(1)) else {
             return Failure::broken(format!(
                 "without any sync the campaign on {filesystem} loses nothing: {}: {said}",
