@@ -60,7 +60,7 @@ pub(crate) fn campaign(
         verify(&queue, &mut ledger, ending, random)?;
         fill(&foreign, random)?;
         let end = ENDS[usize::try_from(cycle % 4).expect("an index")];
-        ending = live(&queue, shape, end, &mut ledger, &volume, random)?;
+        ending = live(&queue, (shape, end), &mut ledger, &volume, random)?;
         ledger.check_broken()?;
         if ending == Ending::Closed {
             queue.close().must("close on a full disk")?;
@@ -113,8 +113,7 @@ fn fill(foreign: &PathBuf, random: &mut Random) -> Outcome {
 /// One life of the queue on the filling disk.
 fn live(
     queue: &Queue,
-    shape: Shape,
-    end: End,
+    (shape, end): (Shape, End),
     ledger: &mut Ledger,
     volume: &Volume,
     random: &mut Random,
@@ -157,7 +156,7 @@ fn live(
 }
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is to be seen of the load from outside.
 struct Watch<'a> {

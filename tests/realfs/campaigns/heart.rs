@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 static LAST: Mutex<Option<(Instant, String)>> = Mutex::new(None);
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Says what begins now.
 pub(crate) fn beat(what: &str) {

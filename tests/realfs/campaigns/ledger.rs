@@ -152,9 +152,9 @@ impl Ledger {
             return Ok(());
         };
         if *last >= next {
-            let lost = self.promised.range(next..).count();
+            let count = self.promised.range(next..).count();
             return Failure::broken(format!(
-                "LOST: {lost} acknowledged records from {next} to {last}, the last is {name:?}"
+                "LOST: {count} acknowledged records from {next} to {last}, the last is {name:?}"
             ));
         }
         Ok(())

@@ -125,11 +125,12 @@ fn run_one(campaign: Campaign, arguments: &Arguments, folder: &Path, seed: u64) 
         Campaign::Full | Campaign::Shutdown => {
             for kind in &arguments.kinds {
                 let began = Instant::now();
-                let run = match campaign {
-                    Campaign::Full => full::campaign,
-                    _ => shutdown::campaign,
+                let said = if campaign == Campaign::Full {
+                    full::campaign(*kind, cycles, folder, &mut random)?
+                } else {
+                    shutdown::campaign(*kind, cycles, folder, &mut random)?
                 };
-                tell(began, &run(*kind, cycles, folder, &mut random)?);
+                tell(began, &said);
             }
         }
     }

@@ -30,7 +30,7 @@ struct Pending {
 
 pub(crate) struct Producer<'a> {
     load: &'a Load<'a>,
-    producer: u32,
+    name: u32,
     style: Style,
     random: Random,
     number: u32,
@@ -48,7 +48,7 @@ impl<'a> Producer<'a> {
     pub(crate) fn new(load: &'a Load<'a>, producer: u32, style: Style, random: Random) -> Self {
         Self {
             load,
-            producer,
+            name: producer,
             style,
             random,
             number: 0,
@@ -94,7 +94,7 @@ impl<'a> Producer<'a> {
         let extra = self.random.below(u64::from(most.max(1)));
         self.number += 1;
         Name {
-            producer: self.producer,
+            producer: self.name,
             cycle: self.load.cycle,
             number: self.number,
             bytes: Name::BYTES + u32::try_from(extra).expect("below the limit"),
