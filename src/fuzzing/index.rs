@@ -8,6 +8,8 @@ use crate::position::Sequence;
 /// Where the number and the checksum of the entries stand.
 const COUNT: std::ops::Range<usize> = 72..80;
 const ENTRIES_CHECKSUM: std::ops::Range<usize> = 80..84;
+/// Lookups for this many entries tell as much as for all.
+const LOOKUPS_MAX: usize = 32;
 /// The envelope of this version's header.
 const HEADER_BYTES: usize = 88;
 
@@ -29,7 +31,18 @@ pub fn index(data: &[u8]) {
     let (header, packed) = IndexHeader::decode(&file).expect("it did a moment ago");
     let entries = header.entries(packed);
     assert_eq!(entries.len() * IndexHeader::ENTRY_BYTES, packed.len());
-    assert_lookup(&header, packed, &entries, sought);
+    let near = entries.iter().take(LOOKUPS_MAX).flat_map(|entry| {
+        let sequence = entry.sequence.get();
+        [
+            sequence.saturating_sub(1),
+            sequence,
+            sequence.saturating_add(1),
+        ]
+        .map(Sequence::new)
+    });
+    for sought in near.chain([sought]) {
+        assert_lookup(&header, packed, &entries, sought);
+    }
 
     let is_whole = header.base.get() <= u64::MAX - u64::from(u32::MAX);
     if is_whole && envelope_end(&file) == Some(HEADER_BYTES) {
