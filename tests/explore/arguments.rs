@@ -29,9 +29,11 @@ impl Arguments {
         let mut given = given.peekable();
         while let Some(name) = given.next() {
             match name.as_str() {
-                "--states" => arguments.states = number(&name, given.next())?,
-                "--seed" => arguments.seed = number(&name, given.next())?,
-                "--workers" => arguments.workers = number::<usize>(&name, given.next())?.max(1),
+                "--states" => arguments.states = number(&name, given.next().as_deref())?,
+                "--seed" => arguments.seed = number(&name, given.next().as_deref())?,
+                "--workers" => {
+                    arguments.workers = number::<usize>(&name, given.next().as_deref())?.max(1);
+                }
                 "--replay" => arguments.replay = given.next().map(PathBuf::from),
                 "--list" | "--ignored" => return Ok(None),
                 "--help" => return Err(USAGE.to_owned()),
@@ -46,7 +48,7 @@ impl Arguments {
     }
 }
 
-fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
-    let parsed = value.as_ref().and_then(|value| value.parse().ok());
+fn number<T: std::str::FromStr>(name: &str, value: Option<&str>) -> Result<T, String> {
+    let parsed = value.and_then(|value| value.parse().ok());
     parsed.ok_or_else(|| format!("{name} takes a number\n{USAGE}"))
 }

@@ -12,8 +12,11 @@ use crate::tally::{Tally, core_time};
 use crate::text;
 use crate::workload::{Kind, SHORT_COUNT, Workload};
 
-/// What is spent on one workload at least, and at most, so that many have their turn.
-const SHARE: std::ops::RangeInclusive<u64> = 24..=400;
+/// What is drawn from one workload at least, and at most, so that many have their turn.
+const SHARE: std::ops::RangeInclusive<u64> = 12..=400;
+/// With what follows from them inside recoveries, so many times as many states are explored as are
+/// drawn: a million states have a share of every short sequence.
+const FOLLOWING: u64 = 4;
 
 pub(crate) struct Campaign {
     arguments: Arguments,
@@ -67,7 +70,7 @@ impl Campaign {
     fn work(&self) {
         let mut tally = Tally::default();
         let states = self.arguments.states;
-        let share = states / SHORT_COUNT as u64;
+        let share = states / (FOLLOWING * SHORT_COUNT as u64);
         let share = usize::try_from(share.clamp(*SHARE.start(), *SHARE.end())).unwrap_or(0);
         while !self.stop.load(Ordering::Relaxed) && self.states.load(Ordering::Relaxed) < states {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +99,7 @@ fn regressions() -> PathBuf {
 
 /// Replays every file in `folder`; how many there were.
 fn replay_all(folder: &Path) -> Result<usize, String> {
-    let listed = std::fs::read_dir(folder).map_err(|error| format!("{folder:?}: {error}"))?;
+    let listed = std::fs::read_dir(folder).map_err(|error| failed(folder, &error))?;
     let mut files: Vec<_> = listed.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
@@ -109,8 +112,8 @@ fn replay_all(folder: &Path) -> Result<usize, String> {
 /// Goes the way that `file` tells, and then explores everything around it: calls move when the
 /// crate changes, and what once went wrong is worth a closer look anyway.
 fn replay(file: &Path, story: &mut dyn FnMut(&str)) -> Result<String, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{file:?}: {error}"))?;
-    let (workload, steps) = text::read(&text).map_err(|what| format!("{file:?}: {what}"))?;
+    let text = std::fs::read_to_string(file).map_err(|error| failed(file, &error))?;
+    let (workload, steps) = text::read(&text).map_err(|what| failed(file, &what))?;
     let mut tally = Tally::default();
     let followed = match workload.kind {
         Kind::Short | Kind::Long => Explorer::new(&workload, &mut tally).replay(&steps, story),
@@ -118,8 +121,12 @@ fn replay(file: &Path, story: &mut dyn FnMut(&str)) -> Result<String, String> {
     };
     followed
         .and_then(|()| explore(&workload, 300, &mut tally))
-        .map_err(|violation| format!("{file:?}:\n{}", text::write(&violation)))?;
-    Ok(format!("{file:?}: {} states", tally.states))
+        .map_err(|violation| failed(file, &text::write(&violation)))?;
+    Ok(format!("{}: {} states", file.display(), tally.states))
+}
+
+fn failed(file: &Path, what: &dyn std::fmt::Display) -> String {
+    format!("{}: {what}", file.display())
 }
 
 /// Writes `violation` to a file; what there is to say about it.

@@ -230,9 +230,9 @@ impl<'a> Choices<'a> {
             }
             Rule::RandomNoNames(seed) => {
                 let mut dice = Dice::new(seed);
-                let cut = of_each(&mut |_, unit| match random_fate(unit, &mut dice) {
-                    _ if is_name(unit) => Fate::Lost,
-                    fate => fate,
+                let cut = of_each(&mut |_, unit| {
+                    let fate = random_fate(unit, &mut dice);
+                    if is_name(unit) { Fate::Lost } else { fate }
                 });
                 (Personality::LosingNames, cut)
             }

@@ -67,7 +67,7 @@ impl<'a> Explorer<'a> {
 
     /// Runs the workload and judges about `budget` of what a power cut in it may leave.
     pub(crate) fn explore(&mut self, budget: usize) -> Result<(), Violation> {
-        let moments = self.guarded(|own| own.live())?;
+        let moments = self.guarded(Self::live)?;
         let mut dice = Dice::new(mix(self.workload.seed, budget as u64));
         let mut order: Vec<usize> = (0..moments.len()).collect();
         dice.draw(&mut order, budget.max(1));
@@ -91,7 +91,7 @@ impl<'a> Explorer<'a> {
         steps: &[Step],
         story: &mut dyn FnMut(&str),
     ) -> Result<(), Violation> {
-        let mut moments = self.guarded(|own| own.live())?;
+        let mut moments = self.guarded(Self::live)?;
         for step in steps {
             let at = step.moment.unwrap_or(moments.len() - 1);
             for (number, moment) in moments.iter().enumerate() {
@@ -229,7 +229,9 @@ impl<'a> Explorer<'a> {
         if is_first || records_all {
             let operation = dice.pick(&AFTERWARDS);
             life.run(operation)?;
-            life.run(Operation::Small)?;
+            if records_all {
+                life.run(Operation::Small)?;
+            }
             life.run(Operation::Sync)?;
         }
         Ok(life.end())

@@ -132,15 +132,15 @@ impl Recorder {
         &self,
         call: &'static str,
         name: &Arc<str>,
-        make: impl FnOnce() -> Result<T>,
+        act: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         self.alive()?;
-        let made = make();
+        let outcome = act();
         if self.tape.is_recording.load(Ordering::Acquire) {
             let moment = self.moment(call, name);
             self.tape.moments.lock().push(moment);
         }
-        made
+        outcome
     }
 
     fn wrap(&self, name: &str, inner: Arc<dyn File>) -> Arc<dyn File> {

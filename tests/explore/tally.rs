@@ -52,16 +52,16 @@ impl Tally {
 
     /// All of it as text, for a campaign that took `elapsed`, and so much time of all cores.
     pub(crate) fn report(&self, elapsed: Duration, busy: Option<Duration>) -> String {
-        let rate = |time: Duration| self.states as f64 / time.as_secs_f64().max(0.001);
+        let rate = |time: Duration| u128::from(self.states) * 1000 / time.as_millis().max(1);
         let busy = busy.map_or(String::new(), |busy| {
             let seconds = busy.as_secs_f64();
             format!(
-                "; {:.0} a second of a core, {seconds:.1} s of them",
+                "; {} a second of a core, {seconds:.1} s of them",
                 rate(busy)
             )
         });
         format!(
-            "{} crash states of {} workloads in {:.1} s: {:.0} a second{busy}\n\
+            "{} crash states of {} workloads in {:.1} s: {} a second{busy}\n\
              {} different images opened and judged\n{self}",
             self.states,
             self.workloads,

@@ -112,10 +112,12 @@ fn integrity_name(integrity: Integrity) -> &'static str {
 }
 
 fn padding_name(padding: CommitPadding) -> &'static str {
-    match padding {
-        CommitPadding::Sector => "sector",
-        CommitPadding::Page => "page",
-        _ => "none",
+    if padding == CommitPadding::Sector {
+        "sector"
+    } else if padding == CommitPadding::Page {
+        "page"
+    } else {
+        "none"
     }
 }
 

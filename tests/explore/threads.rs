@@ -75,8 +75,8 @@ pub(crate) fn explore(
 
 fn payload(thread: u32, number: u32) -> Vec<u8> {
     let mut bytes = format!("{thread}/{number}:").into_bytes();
-    let length = [40, 300, 900, 5000][mix(thread.into(), number.into()) as usize % 4];
-    bytes.resize(length, b'.');
+    let mut dice = Dice::new(mix(thread.into(), number.into()));
+    bytes.resize(dice.pick(&[40, 300, 900, 5000]), b'.');
     bytes
 }
 
