@@ -585,12 +585,7 @@ fn a_body_without_its_last_field_is_refused_under_a_good_checksum() {
 fn places_beyond_four_gibibytes_keep_all_their_bits() {
     let framing = framing(Integrity::Crc32c);
     let header = frame_header(Integrity::Crc32c, Flags::RECORD);
-    for place in [
-        1 << 32,
-        (1 << 32) + 8,
-        5 << 30,
-        super::SEGMENT_BYTES_MAX - 4096,
-    ] {
+    for place in [1 << 32, (1 << 32) + 8, 5 << 30, SEGMENT_BYTES_MAX - 4096] {
         let mut bytes = Vec::new();
         framing.encode(&header, b"hello", Offset::new(place), &mut bytes);
         let there = framing.decode_header(&bytes, Offset::new(place));

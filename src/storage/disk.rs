@@ -386,7 +386,7 @@ mod tests {
         let path = root.path().join("a/b/c");
         let mut synced = Vec::new();
         create_with_ancestors(&path, &mut |folder| {
-            let below = std::fs::read_dir(folder).expect("it is there").count();
+            let below = fs::read_dir(folder).expect("it is there").count();
             synced.push((folder.to_path_buf(), below));
             Ok(())
         })

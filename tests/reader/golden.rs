@@ -106,10 +106,10 @@ fn a_queue_made_on_a_real_disk_reads_the_same_for_both_decoders() {
     let path = shelf.place();
     let queue = Queue::open(&path).expect("a new queue");
     fill(&queue, 9);
-    let (code, listings) = read(&[path.clone()]);
+    let (code, listings) = read(std::slice::from_ref(&path));
     assert_eq!(code, 0, "{}", listings[0].summary());
     queue.close().expect("a clean close");
-    let (code, listings) = read(&[path.clone()]);
+    let (code, listings) = read(std::slice::from_ref(&path));
     assert_eq!(code, 0, "{}", listings[0].summary());
     assert_agrees("on disk", &path, &listings[0]);
     let queue = Queue::open(&path).expect("the queue opens");
@@ -126,7 +126,7 @@ fn a_reader_that_is_wrong_is_noticed() {
     let (memory, queue) = make(Integrity::Chained);
     queue.close().expect("a clean close");
     let path = shelf.put(&memory);
-    let (_, listings) = read(&[path.clone()]);
+    let (_, listings) = read(std::slice::from_ref(&path));
     let right = &listings[0];
     assert_agrees("right", &path, right);
     for (word, name) in [

@@ -68,7 +68,7 @@ impl Listing {
             .lines
             .iter()
             .filter(|line| !long.contains(&line.word.as_str()));
-        told.map(|line| format!("{}\n", line.text)).collect()
+        told.flat_map(|line| [line.text.as_str(), "\n"]).collect()
     }
 
     /// The listing with the last number of this name one higher.

@@ -43,8 +43,8 @@ fn live(queue: &Queue, dice: &Dice) {
         }
     }
     for _ in 0..dice.below(40) {
-        let payload = vec![dice.pick(256).to_le_bytes()[0]; dice.pick(1 << dice.below(12))];
-        let entry = Entry::new(&payload).kind(dice.pick(5).to_le_bytes()[0].into());
+        let payload = vec![dice.byte(); dice.pick(1 << dice.below(12))];
+        let entry = Entry::new(&payload).kind((dice.byte() % 5).into());
         // A full queue is one of the things that happen.
         match dice.below(8) {
             0 => drop(queue.sync().expect("a working disk")),
@@ -83,7 +83,7 @@ fn end(memory: &MemoryDirectory, queue: Queue, dice: &Dice) -> MemoryDirectory {
         _ => memory.crash(&mut |_| match dice.below(4) {
             0 => Fate::Lost,
             1 => Fate::Torn {
-                sectors: dice.pick(256).to_le_bytes()[0],
+                sectors: dice.byte(),
             },
             _ => Fate::Kept,
         }),
@@ -102,7 +102,7 @@ fn random_queues_read_the_same_for_both_decoders() {
     for seed in 0..SEEDS {
         let dice = Dice::new(seed);
         let mut memory = MemoryDirectory::new();
-        for life in 0..1 + dice.below(LIVES) {
+        for life in 0..=dice.below(LIVES) {
             let queue = open(&memory, random_options(&dice, seed * LIVES + life));
             live(&queue, &dice);
             memory = end(&memory, queue, &dice);

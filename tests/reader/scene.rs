@@ -36,6 +36,10 @@ impl Dice {
         let limit = u64::try_from(limit).expect("a small number");
         usize::try_from(self.below(limit)).expect("a small number")
     }
+
+    pub(crate) fn byte(&self) -> u8 {
+        self.draw().to_le_bytes()[0]
+    }
 }
 
 /// A machine whose clock moves a step each time and whose random numbers come from dice.
