@@ -2,10 +2,11 @@
 
 use forebay::storage::Directory;
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{Consumer, Queue, SyncPolicy};
+use forebay::{Consumer, Queue, Retention, SyncPolicy};
 
 use crate::support::{
-    assert_drains, cut_power, drain, edit, fill, find, kill, open, segments, settle,
+    assert_drains, cut_power, drain, edit, fill, find, kill, open, options, segments, settle,
+    try_open,
 };
 
 /// The header of a chained frame.
@@ -136,10 +137,12 @@ fn writes_after_a_lost_newest_segment_survive_the_next_reopen() {
         assert_eq!(queue.next().get(), 14, "no durable sequence is used again");
         fill(&queue, 6, 900);
         let image = cut_power(&memory, queue);
-        let queue = open(&image, SyncPolicy::Always);
-        assert_new_ones_are_there(&queue, "one");
-        drop(queue);
-        assert_new_ones_are_there(&open(&image, SyncPolicy::Always), "another");
+        // What one consumer has acknowledged is kept for the other.
+        let keep = || options(SyncPolicy::Always).retention(Retention::KeepForever);
+        for name in ["one", "another"] {
+            let queue = try_open(&image, keep()).expect("damage does not keep it from opening");
+            assert_new_ones_are_there(&queue, name);
+        }
     }
 }
 
