@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{Defect, Pair, Slot, narrow, temporary};
+use crate::position::QueueId;
 use crate::storage::{Access, Directory, File, open_if_there, read_whole};
 
 /// A file of two slots, open for writing.
@@ -73,15 +74,16 @@ impl<S: Slot + Clone> SlotFile<S> {
         })
     }
 
-    /// Opens the file `name`; the inner error is why neither slot counts.
+    /// Opens the file `name` of `queue`; the inner error is why neither slot counts.
     pub(crate) fn open(
         directory: &dyn Directory,
         name: &str,
+        queue: QueueId,
     ) -> Result<std::result::Result<Self, Defect>> {
         let file = directory.open(name, Access::Write)?;
         let bytes = read_whole(&*file, narrow(Pair::<S>::FILE_BYTES))?;
         let pair = Pair::<S>::decode(&bytes);
-        let Some((current, newest)) = pair.newest() else {
+        let Some((current, newest)) = pair.newest_of(queue) else {
             return Ok(Err(pair.defect().unwrap_or(Defect::Zeros)));
         };
         Ok(Ok(Self {
@@ -179,7 +181,7 @@ impl<S: Slot + Clone> SlotFile<S> {
     pub(crate) fn read_back(&self) -> Result<Option<S>> {
         let bytes = read_whole(&*self.file, narrow(Pair::<S>::FILE_BYTES))?;
         Ok(Pair::<S>::decode(&bytes)
-            .newest()
+            .newest_of(self.newest.queue())
             .map(|(_, slot)| slot.clone()))
     }
 }

@@ -59,7 +59,7 @@ impl Registry {
                 None => log.floor().note_unreadable(),
             }
             let slots = match &fact.slot {
-                Ok(_) => SlotFile::open(log.directory(), &path)?
+                Ok(_) => SlotFile::open(log.directory(), &path, log.identity().queue)?
                     .map_err(|defect| changed(&whole, defect)),
                 Err(error) => Err(error.clone()),
             };

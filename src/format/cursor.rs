@@ -77,6 +77,10 @@ impl Slot for CursorSlot {
         }))
     }
 
+    fn queue(&self) -> QueueId {
+        self.queue
+    }
+
     fn generation(&self) -> u64 {
         self.generation
     }

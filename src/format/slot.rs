@@ -10,7 +10,7 @@
 )]
 
 use super::{BLOCK_BYTES, Defect, envelope, narrow, wide};
-use crate::position::Offset;
+use crate::position::{Offset, QueueId};
 
 /// A structure that lives in a slot.
 pub(crate) trait Slot: Sized {
@@ -22,6 +22,9 @@ pub(crate) trait Slot: Sized {
 
     /// The structure in a body whose envelope was good.
     fn decode_body(body: &[u8]) -> Option<Result<Self, Defect>>;
+
+    /// The queue that the slot is of.
+    fn queue(&self) -> QueueId;
 
     /// Which of two slots is newer.
     fn generation(&self) -> u64;
@@ -69,14 +72,15 @@ impl<S: Slot> Pair<S> {
         }
     }
 
-    /// The slot that counts, and which one it is.
-    pub(crate) fn newest(&self) -> Option<(usize, &S)> {
+    /// The slot that counts in `queue`, and which one it is. Another queue's counts only where
+    /// there is no other, so that whoever refuses it can say whose it is.
+    pub(crate) fn newest_of(&self, queue: QueueId) -> Option<(usize, &S)> {
         let valid = self
             .slots
             .iter()
             .enumerate()
             .filter_map(|(at, slot)| Some((at, slot.as_ref().ok()?)));
-        valid.max_by_key(|(_, slot)| slot.generation())
+        valid.max_by_key(|(_, slot)| (slot.queue() == queue, slot.generation()))
     }
 
     /// Both slots that are good.

@@ -111,6 +111,10 @@ impl Slot for StateSlot {
         }))
     }
 
+    fn queue(&self) -> QueueId {
+        self.queue
+    }
+
     fn generation(&self) -> u64 {
         self.generation
     }

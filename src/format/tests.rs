@@ -629,7 +629,8 @@ fn of_two_slots_the_higher_valid_generation_counts() {
     assert_eq!(Pair::<StateSlot>::offset(1), Offset::new(4096));
     let newest = |bytes: &[u8]| {
         let pair = Pair::<StateSlot>::decode(bytes);
-        pair.newest().map(|(which, slot)| (which, slot.generation))
+        let newest = pair.newest_of(state().queue);
+        newest.map(|(which, slot)| (which, slot.generation))
     };
     assert_eq!(newest(&file(&slot(7), &slot(6))), Some((0, 7)));
     assert_eq!(newest(&file(&slot(7), &slot(8))), Some((1, 8)));
@@ -637,6 +638,13 @@ fn of_two_slots_the_higher_valid_generation_counts() {
     let mut torn = file(&slot(7), &slot(8));
     *torn.get_mut(4096 + 100).expect("inside") ^= 1;
     assert_eq!(newest(&torn), Some((0, 7)));
+    let foreign = StateSlot {
+        queue: QueueId::new([9; 16]),
+        ..slot(9)
+    };
+    assert_eq!(newest(&file(&slot(7), &foreign)), Some((0, 7)));
+    assert_eq!(newest(&file(&foreign, &slot(7))), Some((1, 7)));
+    assert_eq!(newest(&file(&foreign, &foreign)), Some((1, 9)));
     for length in [0, 100, 4096] {
         assert_eq!(
             newest(torn.get(..length).expect("shorter")).is_some(),

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use super::structures::{assert_sealed, envelope_end, mended};
 use crate::format::{CursorSlot, Defect, Pair, Slot, StateSlot, narrow};
+use crate::position::QueueId;
 use crate::slots::{SlotFile, read_slots};
 use crate::storage::memory::MemoryDirectory;
 
@@ -45,16 +46,26 @@ fn pair<S: Slot + Clone + Debug + PartialEq>(data: &[u8]) {
     assert_next_write::<S>(&file, block);
 }
 
+/// The queue whose file this is: that of the first good slot.
+fn owner<S: Slot>(slots: &[Result<S, Defect>; 2]) -> QueueId {
+    let first = slots.iter().flatten().next();
+    first.map(Slot::queue).unwrap_or_default()
+}
+
 fn assert_newest<S: Slot + Debug + PartialEq>(file: &[u8], slots: &[Result<S, Defect>; 2]) {
     let pair = Pair::<S>::decode(file);
     assert_eq!(&pair.slots, slots);
     let right = match slots {
-        [Ok(first), Ok(second)] if first.generation() > second.generation() => Some((0, first)),
+        [Ok(first), Ok(second)]
+            if first.queue() != second.queue() || first.generation() > second.generation() =>
+        {
+            Some((0, first))
+        }
         [_, Ok(second)] => Some((1, second)),
         [Ok(first), Err(_)] => Some((0, first)),
         [Err(_), Err(_)] => None,
     };
-    assert_eq!(pair.newest(), right);
+    assert_eq!(pair.newest_of(owner(slots)), right);
     let is_future = |slot: &Result<S, Defect>| matches!(slot, Err(Defect::Version { .. }));
     assert_eq!(pair.future_version().is_some(), slots.iter().any(is_future));
     assert_eq!(pair.valid().count(), slots.iter().flatten().count());
@@ -67,9 +78,10 @@ where
 {
     let directory = MemoryDirectory::new();
     directory.put_file(NAME, file);
-    let opened = SlotFile::<S>::open(&directory, NAME).expect("memory does not fail");
     let pair = Pair::<S>::decode(file);
-    let Some((current, newest)) = pair.newest() else {
+    let owner = owner(&pair.slots);
+    let opened = SlotFile::<S>::open(&directory, NAME, owner).expect("memory does not fail");
+    let Some((current, newest)) = pair.newest_of(owner) else {
         assert!(opened.is_err(), "a slot out of nothing");
         return;
     };
@@ -79,20 +91,24 @@ where
         return; // No writer gets there: 2^64 writes.
     }
     slots.write(newest.clone()).expect("memory does not fail");
-    let written: S = read(&directory);
+    let written: S = read(&directory, owner);
     assert_eq!(written.generation(), newest.generation() + 1);
     let encoded = newest.encode();
     let kept = directory.file_bytes(NAME).expect("it is there");
     let kept = kept[current * block..].get(..encoded.len());
     assert_eq!(kept, Some(&encoded[..]), "the slot that counts was touched");
     let after = directory.crash_losing_all();
-    assert_eq!(&read::<S>(&after), newest, "a power cut before the sync");
+    assert_eq!(
+        &read::<S>(&after, owner),
+        newest,
+        "a power cut before the sync"
+    );
     slots.sync().expect("memory does not fail");
-    assert_eq!(read::<S>(&directory.crash_losing_all()), written);
+    assert_eq!(read::<S>(&directory.crash_losing_all(), owner), written);
 }
 
-fn read<S: Slot + Clone>(directory: &MemoryDirectory) -> S {
+fn read<S: Slot + Clone>(directory: &MemoryDirectory, owner: QueueId) -> S {
     let pair = read_slots::<S>(directory, NAME).expect("memory does not fail");
     let pair = pair.expect("the file is there");
-    pair.newest().expect("one slot is good").1.clone()
+    pair.newest_of(owner).expect("one slot is good").1.clone()
 }

@@ -155,7 +155,7 @@ fn go_on(
     // The last owner may have been killed between a rename and the sync of its folder.
     directory.sync("")?;
     directory.sync(CURSORS)?;
-    let slots = SlotFile::<StateSlot>::open(directory, STATE)?;
+    let slots = SlotFile::<StateSlot>::open(directory, STATE, identity.queue)?;
     let slots = slots.map_err(|defect| {
         defect.into_error(
             ErrorKind::Corrupt,

@@ -68,7 +68,8 @@ pub(crate) fn apply_recovery(
     }
     let slot = committed_state(directory, survey, recovery, (epoch, opener))?;
     if recovery.state.is_some()
-        && let Ok(mut slots) = SlotFile::<StateSlot>::open(directory, STATE)?
+        && let Ok(mut slots) =
+            SlotFile::<StateSlot>::open(directory, STATE, recovery.identity.queue)?
     {
         slots.commit(slot)?;
         return Ok(slots);

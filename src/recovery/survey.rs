@@ -165,8 +165,8 @@ fn read_state(directory: &dyn Directory, own: &Identity, survey: &mut Survey) ->
         return Ok(());
     };
     refuse_future(directory, STATE, &pair)?;
-    let own = |slot: &&StateSlot| slot.queue == own.queue;
-    for slot in pair.valid().filter(own) {
+    let is_own = |slot: &&StateSlot| slot.queue == own.queue;
+    for slot in pair.valid().filter(is_own) {
         survey.watermark = survey.watermark.max(slot.watermark);
         survey.epoch = survey.epoch.max(slot.epoch);
         survey.highest = survey
@@ -177,9 +177,9 @@ fn read_state(directory: &dyn Directory, own: &Identity, survey: &mut Survey) ->
             ));
     }
     survey.state = pair
-        .newest()
+        .newest_of(own.queue)
         .map(|(_, slot)| *slot)
-        .filter(|slot| own(&slot));
+        .filter(|slot| is_own(&slot));
     Ok(())
 }
 
@@ -206,7 +206,7 @@ fn read_cursors(directory: &dyn Directory, own: &Identity, survey: &mut Survey) 
             survey.watermark = survey.watermark.max(slot.watermark);
             survey.epoch = survey.epoch.max(slot.epoch);
         }
-        let slot = pair.newest().map(|(_, slot)| *slot);
+        let slot = pair.newest_of(own.queue).map(|(_, slot)| *slot);
         let slot = slot.ok_or_else(|| unreadable(directory, &path, &pair));
         survey.cursors.push(CursorFact {
             consumer: consumer.to_owned(),
