@@ -45,22 +45,26 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The names of all functions without arguments, tests among them.
-pub(crate) fn test_names() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for file in files() {
-        let is_source = file.extension().is_some_and(|extension| extension == "rs");
-        if !is_source {
-            continue;
-        }
-        let text = fs::read_to_string(root().join(&file)).unwrap_or_default();
-        for line in text.lines() {
-            if let Some(rest) = line.trim_start().strip_prefix("fn ")
-                && let Some((name, _)) = rest.split_once("()")
-            {
-                names.insert(name.to_owned());
-            }
-        }
-    }
-    names
+/// Whether there is the test `killer`: a test binary (`lib` for the unit tests) and a path in it.
+pub(crate) fn has_test(killer: &str) -> bool {
+    let Some((binary, path)) = killer.split_once(' ') else {
+        return false;
+    };
+    let base = match binary {
+        "lib" => "src".to_owned(),
+        test => format!("tests/{test}"),
+    };
+    let mut modules: Vec<&str> = path.split("::").collect();
+    let function = format!("fn {}()", modules.pop().unwrap_or_default());
+    // The last module may be written in the file of the one before.
+    (0..2).any(|inline| {
+        let outer = modules.len().saturating_sub(inline);
+        let mut place = vec![base.as_str()];
+        place.extend(&modules[..outer]);
+        let place = place.join("/");
+        ["", "/mod", "/main"].iter().any(|form| {
+            let file = root().join(format!("{place}{form}.rs"));
+            fs::read_to_string(file).is_ok_and(|text| text.contains(&function))
+        })
+    })
 }

@@ -27,16 +27,14 @@ pub(crate) struct Bug {
 pub(crate) fn check(bugs: &[Bug]) -> Vec<String> {
     let mut findings = Vec::new();
     let mut names = BTreeSet::new();
-    let tests = source::test_names();
     for bug in bugs {
         let name = bug.name;
         let in_case = |letter: char| letter.is_ascii_lowercase() || letter == '-';
         if !name.chars().all(in_case) || !names.insert(name) {
             findings.push(format!("{name}: not in kebab case, or there twice"));
         }
-        let test = bug.killer.rsplit(&[':', ' ']).next().unwrap_or_default();
-        if !tests.contains(test) {
-            findings.push(format!("{name}: there is no test {test}"));
+        if !source::has_test(bug.killer) {
+            findings.push(format!("{name}: there is no test {}", bug.killer));
         }
     }
     for file in files(bugs) {

@@ -55,7 +55,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn read_header(",
         find: "header.number != number",
         replace: "false",
-        killer: "it_crash damage::a_segment_or_index_under_another_number_is_never_a_silent_loss",
+        killer: "it_crash misplaced::a_segment_or_index_under_another_number_is_never_a_silent_loss",
     },
     Bug {
         name: "watermarks-past-a-hole-ignored",
