@@ -1,6 +1,5 @@
 //! The crate's sources, as they are on disk.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
