@@ -159,8 +159,14 @@ impl Log {
             .directory
             .open(&log, Access::Read)
             .and_then(|file| file.length());
-        self.directory.rename(&log, &trash)?;
-        self.directory.remove(&trash)?;
+        let doomed = match self.directory.rename(&log, &trash) {
+            Ok(()) => trash,
+            // The longer name may need a block that a full disk does not have. `STATE` says
+            // already that the segment is not of the log.
+            Err(error) if error.is_disk_full() => log,
+            Err(error) => return Err(error),
+        };
+        self.directory.remove(&doomed)?;
         self.directory
             .remove(&segment_file(number, SegmentFile::Index))?;
         Ok(bytes.unwrap_or(0))

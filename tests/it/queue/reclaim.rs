@@ -54,10 +54,23 @@ fn reclaim_that_failed_is_tried_again_at_the_next_acknowledgement() -> Result<()
     let faulty = FaultyDirectory::over_memory(many_segments()?);
     let queue = options().open_on(Arc::new(faulty.clone()))?;
     let mut reader = queue.consumer("reader")?;
-    faulty.plan(Fault::nth_of(1, &[CallKind::Rename], Failure::Full));
+    faulty.plan(Fault::nth_of(1, &[CallKind::Remove], Failure::Io));
     reader.ack_through(Sequence::new(58))?;
     wait_until("reclaim fails", || faulty.failures() == 1);
     reader.ack_through(Sequence::new(59))?;
     wait_until("the segments go", || segments(&queue) == 1);
+    Ok(())
+}
+
+/// On a full xfs no segment could be renamed, so none was deleted, and the disk stayed full.
+#[test]
+fn segments_are_deleted_also_where_a_full_disk_has_no_room_for_their_new_names() -> Result<()> {
+    let faulty = FaultyDirectory::over_memory(many_segments()?);
+    let queue = options().open_on(Arc::new(faulty.clone()))?;
+    let mut reader = queue.consumer("reader")?;
+    faulty.plan(Fault::nth_of(1, &[CallKind::Rename], Failure::Full).for_ever());
+    reader.drain(|_| Ok::<(), ()>(()))?;
+    wait_until("the segments go", || segments(&queue) == 1);
+    assert!(faulty.failures() > 0);
     Ok(())
 }
