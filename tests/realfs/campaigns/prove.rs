@@ -97,12 +97,12 @@ fn build(folder: &Path) -> Outcome<PathBuf> {
     }
 }
 
-/// A folder beside this build's own, so that the packages it depends on are built once.
+/// A folder of its own: in the build's own one the copy's files would be taken for the crate's.
 fn target() -> Outcome<PathBuf> {
     let own = std::env::current_exe().must("find the own program")?;
     // <target>/<profile>/deps/<program>
     match own.ancestors().nth(3) {
-        Some(target) => Ok(target.to_path_buf()),
+        Some(target) => Ok(target.join("realfs-without-sync")),
         None => Failure::setup("where is the target folder?"),
     }
 }
