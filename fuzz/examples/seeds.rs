@@ -102,7 +102,7 @@ fn stories() -> Vec<Vec<u8>> {
             }
             if which == 11 {
                 // A power cut that leaves nothing, or everything.
-                numbers[9] = (kind & 1) * 0x60;
+                numbers[9] = (kind >> 2 & 1) * 0x60;
             }
             bytes.extend(element(&STEPS, which, &numbers));
         }
