@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The states that are explored when nobody says how many.
-const STATES: u64 = 12_000;
+const STATES: u64 = 30_000;
 
 const USAGE: &str = "explore [--states N] [--seed N] [--workers N] [--replay FILE]";
 

@@ -124,6 +124,11 @@ impl Ledger {
         self.written = next;
         self.durable = next;
         self.run = epoch;
+        // Whatever was passed beyond the end, what is enqueued there now is passed by nobody.
+        let acks = &mut self.acks;
+        for place in [&mut acks.durable, &mut acks.written, &mut acks.tried] {
+            *place = next.min(*place);
+        }
     }
 
     /// The power was cut: what only a kill had spared is no longer promised.

@@ -187,6 +187,7 @@ impl Life {
             }
             Operation::DropOldest => self.enqueue(&[20; 10])?,
             Operation::Empty => self.enqueue(&[0])?,
+            Operation::Seek => self.seek()?,
             Operation::Ack => drop(self.deliver(2)?),
             Operation::AckDurable => {
                 self.deliver(2)?;
@@ -346,6 +347,21 @@ impl Life {
         self.recorder.promise(&self.ledger);
         self.consumer = Some(consumer);
         Ok(count)
+    }
+
+    fn seek(&mut self) -> Judged {
+        let mut consumer = self.consumer()?;
+        let next = self.queue()?.next();
+        let ledger = Arc::make_mut(&mut self.ledger);
+        ledger.acks.tried = ledger.acks.tried.max(next.get());
+        self.recorder.expect(&self.ledger);
+        let sought = consumer.seek(next);
+        sought.map_err(|error| format!("seek: {error}"))?;
+        Arc::make_mut(&mut self.ledger).acks.written = next.get();
+        self.recorder.promise(&self.ledger);
+        self.has_acked = true;
+        self.consumer = Some(consumer);
+        Ok(())
     }
 
     /// Hands out everything, which must be everything.

@@ -25,6 +25,8 @@ pub(crate) enum Operation {
     Idle,
     /// A record without a byte.
     Empty,
+    /// The consumer goes to the end, past what may be lost yet.
+    Seek,
 }
 
 impl Operation {
@@ -43,7 +45,7 @@ impl Operation {
         Self::Reopen,
     ];
     /// What the long ones are made of, the usual more often.
-    const LONG: [Self; 20] = [
+    const LONG: [Self; 21] = [
         Self::Small,
         Self::Small,
         Self::Small,
@@ -64,6 +66,7 @@ impl Operation {
         Self::Idle,
         Self::Idle,
         Self::Empty,
+        Self::Seek,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -81,6 +84,7 @@ impl Operation {
             Self::Reopen => "reopen",
             Self::Idle => "idle",
             Self::Empty => "empty",
+            Self::Seek => "seek",
         }
     }
 
