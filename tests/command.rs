@@ -330,6 +330,68 @@ fn the_demo_keeps_the_promise_and_cleans_up() {
     assert_fails(&output, 2, &["something", "empty directory"]);
 }
 
+#[test]
+fn bench_tells_what_the_disk_and_the_queue_reach_and_leaves_nothing() {
+    let shell = Shell::new();
+    fs::create_dir(shell.path("d")).expect("a folder");
+    fs::write(shell.path("d/mine"), "kept").expect("a file");
+    let arguments = ["bench", "d", "--seconds", "0.05", "--threads", "1,3"];
+    let table = String::from_utf8(shell.output(&arguments, b"")).expect("text");
+    for words in ["records/s", "x raw", "rec/sync", "p99.9", "256 bytes"] {
+        assert!(table.contains(words), "{words} in {table}");
+    }
+    let mut first_words = table
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    assert!(first_words.any(|word| word == "raw"), "{table}");
+    assert_eq!(first_words.collect::<Vec<_>>(), ["1", "3"], "{table}");
+
+    let printed = shell.output(
+        &[&arguments[..], &["--json", "--size", "1000"]].concat(),
+        b"",
+    );
+    let found: Value = serde_json::from_slice(&printed).expect("JSON");
+    assert_eq!(found["record_bytes"], 1000);
+    let positive = |value: &Value| value.as_f64().is_some_and(|value| value > 0.0);
+    assert!(positive(&found["raw"]["syncs_per_second"]), "{found}");
+    let steps = found["steps"].as_array().expect("steps");
+    assert_eq!(steps.len(), 2, "{found}");
+    for (step, threads) in steps.iter().zip([1, 3]) {
+        assert_eq!(step["threads"], threads);
+        for field in [
+            "records_per_second",
+            "efficiency",
+            "raw_syncs_per_second",
+            "p50_us",
+        ] {
+            assert!(positive(&step[field]), "{field} in {found}");
+        }
+        assert!(
+            step["p50_us"].as_f64() <= step["max_us"].as_f64(),
+            "{found}"
+        );
+    }
+
+    let left = fs::read_dir(shell.path("d")).expect("the folder").count();
+    assert_eq!(left, 1, "only what was there before");
+}
+
+#[test]
+fn bench_touches_no_queue_and_needs_its_directory() {
+    let shell = Shell::new();
+    shell.output(&["enqueue", "q"], b"one\n");
+    let output = shell.run(&["bench", "q", "--seconds", "0.05"], b"");
+    assert_fails(&output, 2, &["q is a queue", "same disk"]);
+    assert_eq!(shell.output(&["drain", "q"], b""), b"one\n");
+    let output = shell.run(&["bench", "missing"], b"");
+    assert_fails(&output, 2, &["cannot create missing"]);
+    assert!(!shell.path("missing").exists());
+    for wrong in [["--threads", "0"], ["--seconds", "0"], ["--size", "0"]] {
+        let output = shell.run(&[&["bench", "."], &wrong[..]].concat(), b"");
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_demo_child_is_really_killed_and_what_it_reported_is_there() {

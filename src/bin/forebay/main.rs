@@ -1,5 +1,6 @@
 //! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
 
+mod bench;
 mod demo;
 mod drain;
 mod enqueue;
@@ -32,6 +33,7 @@ enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
     Stats(stats::Arguments),
+    Bench(bench::Arguments),
     Demo(demo::Arguments),
     #[command(hide = true)]
     DemoChild(demo::ChildArguments),
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::DemoChild(arguments) => demo::run_child(&arguments),
     };
