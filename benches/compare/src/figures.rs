@@ -12,8 +12,10 @@ pub struct Figures {
     pub p99_us: f64,
     pub p999_us: f64,
     pub max_us: f64,
-    /// Calls that were measured.
+    /// Calls that were measured; in `drain`, acknowledgements.
     pub calls: u64,
+    /// Records of those calls.
+    pub records: f64,
     /// Syncs of any file while they were; absent where they cannot be counted.
     pub syncs: Option<u64>,
     /// Absent where nothing was synced.
@@ -32,17 +34,18 @@ impl Figures {
             p999_us: latencies.quantile_us(999),
             max_us: latencies.max_us(),
             calls,
+            records: float(calls) * records_per_call,
             syncs: None,
             records_per_sync: None,
             resident_bytes: resident_bytes(),
         }
     }
 
-    /// With the syncs that were made meanwhile, for a count of records.
-    pub fn with_syncs(mut self, syncs: u64, records: f64) -> Self {
+    /// With the syncs that were made meanwhile.
+    pub fn with_syncs(mut self, syncs: u64) -> Self {
         if crate::syncs::COUNTED {
             self.syncs = Some(syncs);
-            self.records_per_sync = (syncs > 0).then(|| records / float(syncs));
+            self.records_per_sync = (syncs > 0).then(|| self.records / float(syncs));
         }
         self
     }

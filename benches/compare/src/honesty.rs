@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::cell::Scratch;
-use crate::class::{BATCH, Class};
+use crate::class::Class;
 use crate::figures::{Figures, float};
 use crate::peer::{Entry, Promise, Result};
 use crate::peers::RAW;
@@ -161,20 +161,17 @@ fn read(text: &str) -> Trace {
 
 fn line(entry: &Entry, class: Class, figures: &Figures, trace: &Trace) -> String {
     let commits = figures.calls;
-    let records = match class {
-        Class::Batch | Class::DrainBatch => commits * BATCH as u64,
-        _ => commits,
-    };
+    let records = figures.records;
     let [fsync, fdatasync, msync, range, sync, syncfs] = trace.counts;
     let syncs: u64 = trace.counts.iter().sum();
     let per_sync = if syncs > 0 {
-        format!("{:.2}", float(records) / float(syncs))
+        format!("{:.2}", records / float(syncs))
     } else {
         "-".to_owned()
     };
     let verdict = verdict(entry, class, commits, syncs, trace.synced_writes);
     format!(
-        "  {:<16} {records:>8} {commits:>8} {:>6} {fdatasync:>9} {msync:>6} {range:>6} {:>6} \
+        "  {:<16} {records:>8.0} {commits:>8} {:>6} {fdatasync:>9} {msync:>6} {range:>6} {:>6} \
          {:>7} {per_sync:>9}  {verdict}\n",
         entry.name,
         fsync + sync + syncfs,

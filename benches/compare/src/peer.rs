@@ -35,6 +35,11 @@ pub trait Peer: Send + Sync {
         Ok(())
     }
 
+    /// Does what must be done once before the first record can be taken out.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes up to `records` out, acknowledging `per_ack` at a time; `each` is called after every
     /// acknowledgement. Returns how many were taken.
     fn drain(&self, _records: u64, _per_ack: u64, _each: &mut dyn FnMut()) -> Result<u64> {

@@ -67,6 +67,12 @@ impl Peer for Forebay {
         Ok(())
     }
 
+    /// Only durable records are handed out.
+    fn settle(&self) -> Result<()> {
+        self.queue.sync()?;
+        self.with_consumer(|_| Ok(()))
+    }
+
     fn drain(&self, records: u64, per_ack: u64, each: &mut dyn FnMut()) -> Result<u64> {
         self.with_consumer(|consumer| {
             if per_ack == 1 {

@@ -2,10 +2,11 @@
 //! `WALRUS_DATA_DIR`, which whoever starts the process sets.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use walrus_rust::{FsyncSchedule, ReadConsistency, Walrus};
 
-use crate::class::{BATCH, Class};
+use crate::class::Class;
 use crate::peer::{Entry, Peer, Promise, Result};
 
 const TOPIC: &str = "compare";
@@ -14,13 +15,15 @@ pub const ENTRY: Entry = Entry {
     name: "walrus",
     release: "walrus-rust 0.2.0",
     setting: "file descriptors, its default; NoFsync, or SyncEach, which is O_SYNC and fsync both",
-    acknowledges: "medium (drainb: its place is saved every 100)",
+    acknowledges: "medium",
     can: |class: Class| !class.waits(),
     open,
 };
 
 struct Topic {
     log: Walrus,
+    /// Of the last that was added: batches are asked for by their bytes.
+    record_bytes: AtomicUsize,
 }
 
 fn open(_folder: &Path, class: Class) -> Result<Box<dyn Peer>> {
@@ -28,18 +31,14 @@ fn open(_folder: &Path, class: Class) -> Result<Box<dyn Peer>> {
         Promise::Kernel => FsyncSchedule::NoFsync,
         Promise::Medium => FsyncSchedule::SyncEach,
     };
-    let consistency = if class == Class::DrainBatch {
-        let persist_every = u32::try_from(BATCH)?;
-        ReadConsistency::AtLeastOnce { persist_every }
-    } else {
-        ReadConsistency::StrictlyAtOnce
-    };
-    let log = Walrus::with_consistency_and_schedule(consistency, schedule)?;
-    Ok(Box::new(Topic { log }))
+    let log = Walrus::with_consistency_and_schedule(ReadConsistency::StrictlyAtOnce, schedule)?;
+    let record_bytes = AtomicUsize::new(0);
+    Ok(Box::new(Topic { log, record_bytes }))
 }
 
 impl Peer for Topic {
     fn append(&self, record: &[u8]) -> Result<()> {
+        self.record_bytes.store(record.len(), Ordering::Relaxed);
         Ok(self.log.append_for_topic(TOPIC, record)?)
     }
 
@@ -50,14 +49,20 @@ impl Peer for Topic {
     fn drain(&self, records: u64, per_ack: u64, each: &mut dyn FnMut()) -> Result<u64> {
         let mut taken = 0;
         while taken < records {
-            let Some(entry) = self.log.read_next(TOPIC, true)? else {
-                break;
+            let wanted = usize::try_from(per_ack.min(records - taken))?;
+            let count = if wanted == 1 {
+                let entry = self.log.read_next(TOPIC, true)?;
+                std::hint::black_box(&entry).iter().len()
+            } else {
+                let bytes = self.record_bytes.load(Ordering::Relaxed) * wanted;
+                let entries = self.log.batch_read_for_topic(TOPIC, bytes, true)?;
+                std::hint::black_box(&entries).len()
             };
-            std::hint::black_box(entry.data);
-            taken += 1;
-            if taken % per_ack == 0 {
-                each();
+            if count == 0 {
+                break;
             }
+            taken += count as u64;
+            each();
         }
         Ok(taken)
     }

@@ -105,9 +105,8 @@ pub fn run(peer: &dyn Peer, load: &Load, payloads: &Payloads) -> Result<Figures>
         let elapsed = began.elapsed();
         let made = syncs::made() - before;
         marks.end();
-        let records = float(latencies.count()) * records_per_call;
         let figures = Figures::new(&latencies, records_per_call, elapsed.as_secs_f64());
-        return Ok(figures.with_syncs(made, records));
+        return Ok(figures.with_syncs(made));
     }
     let (latencies, elapsed, made) = thread::scope(|scope| {
         let timer = scope.spawn(|| {
@@ -132,9 +131,8 @@ pub fn run(peer: &dyn Peer, load: &Load, payloads: &Payloads) -> Result<Figures>
         let (elapsed, made) = timed?;
         latencies.map(|latencies| (latencies, elapsed, made))
     })?;
-    let records = float(latencies.count()) * records_per_call;
     let figures = Figures::new(&latencies, records_per_call, elapsed.as_secs_f64());
-    Ok(figures.with_syncs(made, records))
+    Ok(figures.with_syncs(made))
 }
 
 /// Runs `work` in so many threads at once; the caller's own is the only one where there is one.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Load;
-use crate::figures::{Figures, float};
+use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::payloads::Payloads;
 use crate::peer::{Peer, Result};
@@ -15,6 +15,7 @@ const PER_ACK: u64 = 100;
 
 pub fn run(peer: &dyn Peer, backlog: u64, load: &Load, payloads: &Payloads) -> Result<Figures> {
     peer.fill(&mut payloads.iter().take(usize::try_from(backlog)?))?;
+    peer.settle()?;
     let mut latencies = Histogram::default();
     let mut spent = Duration::ZERO;
     let mut made = 0;
@@ -50,6 +51,5 @@ pub fn run(peer: &dyn Peer, backlog: u64, load: &Load, payloads: &Payloads) -> R
         }
     }
     let figures = Figures::new(&latencies, 1.0, spent.as_secs_f64());
-    let records = float(latencies.count());
-    Ok(figures.with_syncs(made, records))
+    Ok(figures.with_syncs(made))
 }

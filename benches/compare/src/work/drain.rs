@@ -24,6 +24,7 @@ pub fn run(peer: &dyn Peer, load: &Load, payloads: &Payloads) -> Result<Figures>
     // Some are left: the last of all may cost more.
     let waiting = usize::try_from(wanted + RECORDS)?;
     peer.fill(&mut payloads.iter().take(waiting))?;
+    peer.settle()?;
     let marks = Marks::begin();
     let before = syncs::made();
     let mut latencies = Histogram::default();
@@ -44,9 +45,11 @@ pub fn run(peer: &dyn Peer, load: &Load, payloads: &Payloads) -> Result<Figures>
     let elapsed = began.elapsed();
     let made = syncs::made() - before;
     marks.end();
-    let figures = Figures::new(&latencies, 1.0, elapsed.as_secs_f64());
-    Ok(Figures {
-        per_second: float(taken) / elapsed.as_secs_f64(),
-        ..figures.with_syncs(made, float(taken))
-    })
+    let records = float(taken);
+    let figures = Figures {
+        per_second: records / elapsed.as_secs_f64(),
+        records,
+        ..Figures::new(&latencies, 1.0, elapsed.as_secs_f64())
+    };
+    Ok(figures.with_syncs(made))
 }
