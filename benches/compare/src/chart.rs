@@ -25,6 +25,7 @@ const STYLE: &str = "
     .name { text-anchor: end; }
     .ours { font-weight: 600; fill: #1b2028; }
     .note { fill: #68707d; }
+    .value { fill: #68707d; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
     .bar { fill: #aeb6c2; }
     .bar-ours { fill: #1f6feb; }
     .bar-raw { fill: none; stroke: #68707d; stroke-dasharray: 3 2; }
@@ -34,6 +35,7 @@ const STYLE: &str = "
       .paper { fill: #0d1117; }
       .head, .title, .ours { fill: #f0f3f7; }
       .note { fill: #8b949e; }
+      .value { fill: #8b949e; stroke: #0d1117; }
       .bar { fill: #4a525e; }
       .bar-ours { fill: #4493f8; }
       .bar-raw, .one { stroke: #8b949e; }
@@ -48,6 +50,10 @@ fn panels(report: &Report) -> Vec<(&str, Vec<&Row>)> {
         let is_shown = !name.starts_with("pause") && !name.starts_with("backlog");
         is_shown && peers > 0 && rows.iter().any(|row| row.ratio().is_some())
     });
+    for (_, rows) in &mut classes {
+        let ratio = |row: &Row| row.ratio().map_or(0.0, |(median, _, _)| median);
+        rows.sort_by(|one, other| ratio(other).total_cmp(&ratio(one)));
+    }
     classes
 }
 
@@ -126,6 +132,13 @@ fn write_panel(
         .filter_map(|row| Some(row.ratio()?.0))
         .fold(1.0, f64::max);
     let scale = (PANEL_WIDTH - NAMES - FIGURES) / largest;
+    let drawn = rows.iter().filter(|row| row.ratio().is_some()).count();
+    let (one, bottom) = (NAMES + scale, TITLE + STEP * count(drawn));
+    writeln!(
+        text,
+        "    <line class=\"one\" x1=\"{one:.1}\" x2=\"{one:.1}\" y1=\"{}\" y2=\"{bottom}\"/>",
+        TITLE - 4.0
+    )?;
     let mut y = TITLE;
     for row in rows {
         let Some((ratio, _, _)) = row.ratio() else {
@@ -145,7 +158,7 @@ fn write_panel(
             "    <text class=\"{name}\" x=\"{}\" y=\"{base}\">{}</text>\n    \
              <rect class=\"{bar}\" x=\"{NAMES}\" y=\"{y}\" width=\"{width:.1}\" \
              height=\"{BAR}\"/>\n    \
-             <text class=\"note\" x=\"{after:.1}\" y=\"{base}\">{}  {}/s</text>",
+             <text class=\"value\" x=\"{after:.1}\" y=\"{base}\">{}<tspan dx=\"8\">{}/s</tspan></text>",
             NAMES - 8.0,
             escaped(&row.peer),
             times(ratio),
@@ -153,12 +166,7 @@ fn write_panel(
         )?;
         y += STEP;
     }
-    let one = NAMES + scale;
-    writeln!(
-        text,
-        "    <line class=\"one\" x1=\"{one:.1}\" x2=\"{one:.1}\" y1=\"{}\" y2=\"{y}\"/>\n  </g>",
-        TITLE - 4.0
-    )
+    writeln!(text, "  </g>")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a chart has few bars")]
