@@ -7,6 +7,7 @@ mod report;
 
 use std::fs;
 use std::io::{self, Write};
+use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,7 +64,9 @@ pub(crate) struct Arguments {
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|error: ParseFloatError| error.to_string())?;
     if (0.01..=60.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {
