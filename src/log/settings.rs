@@ -46,6 +46,10 @@ pub enum Preallocate {
 }
 
 /// What is kept apart on the medium between two commits.
+///
+/// It protects what a commit made durable from the commits after it. It does not protect records
+/// that were on the medium without a commit of theirs, by luck, when the power went: opening
+/// makes them durable where they stand, and the end that is then written may share their sector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitPadding {
