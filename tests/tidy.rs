@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &["error", "position"]),
     ("format", &["error", "position"]),
     ("storage", &["error"]),
-    ("slots", &["error", "format", "storage"]),
+    ("slots", &["error", "position", "format", "storage"]),
     ("segment", &["error", "position", "format", "storage"]),
     (
         "recovery",

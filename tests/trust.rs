@@ -47,14 +47,15 @@ fn add_tests(text: &str, tests: &mut Tests) {
             is_test |= line.starts_with("#[test]");
             continue;
         }
-        let name = line
-            .strip_prefix("fn ")
-            .and_then(|rest| rest.split(['(', '<']).next());
-        if let Some(name) = name.filter(|_| is_test) {
+        // Models are made by a macro, which is given the name first.
+        let is_claim = line.starts_with("claim!(");
+        let rest = line.strip_prefix("claim!(").or(line.strip_prefix("fn "));
+        let name = rest.unwrap_or(line).split(['(', '<', ',']).next();
+        if let Some(name) = name.filter(|name| (is_test || is_claim) && !name.is_empty()) {
             tests.insert(name.to_owned(), comment.clone());
         }
         comment.clear();
-        is_test = false;
+        is_test = is_claim;
     }
 }
 
