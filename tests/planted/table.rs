@@ -9,7 +9,7 @@ use crate::{choice, source};
 pub(crate) struct Bug {
     /// What the bug is, in kebab case.
     pub(crate) name: &'static str,
-    /// What it breaks: a number in RULES, a number in CRASH-CASES, or an invariant of DESIGN.
+    /// What it breaks: a rule (A) or failure (B) of docs/TRUST.md, a case or an invariant of DESIGN.md.
     pub(crate) breaks: &'static str,
     /// The file below `src`.
     pub(crate) file: &'static str,
