@@ -67,12 +67,14 @@ impl Log {
         if let Some(resume) = &appends.resume {
             // Nothing was appended: the slot that opening committed still says all there is,
             // unless an append that found no room has cleared the flag.
-            let mut state = self.state.lock();
-            if state.newest().clean {
-                return state.sync();
-            }
-            let floor = self.floor.dropped_to().sequence;
-            return state.commit_clean(appends.last, resume.continues, floor);
+            return self.sync_in_turn(notices, || {
+                let mut state = self.state.lock();
+                if state.newest().clean {
+                    return state.sync();
+                }
+                let floor = self.floor.dropped_to().sequence;
+                state.commit_clean(appends.last, resume.continues, floor)
+            });
         }
         // Deletes what holds no record, so that the end is in a segment that has some.
         let empty = appends.active.take_if(|active| !active.started);

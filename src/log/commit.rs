@@ -45,8 +45,8 @@ struct Target {
 }
 
 impl Log {
-    /// Makes everything before `target`, all of which is written, durable; false when the deadline
-    /// comes first. A commit that this caller leads is finished whatever the deadline.
+    /// Makes everything before `target` durable; false when the deadline comes first, or when a
+    /// full disk takes some of it back. A commit that this caller leads is finished whatever the deadline.
     pub(crate) fn commit_through(
         &self,
         target: Sequence,
@@ -70,6 +70,10 @@ impl Log {
             }
             self.check()?;
             let mut appends = self.appends.lock();
+            if appends.next < target {
+                // A full disk took back what was to become durable: nobody will make it so.
+                return Ok(false);
+            }
             if !std::mem::replace(&mut appends.committing, true) {
                 drop(appends);
                 self.lead(notices)?;

@@ -105,7 +105,7 @@ impl Bell {
     #[cfg(feature = "test-support")]
     fn take_all(&self) -> Due {
         let agenda = std::mem::take(&mut *self.agenda.lock());
-        self.interval_armed.store(false, Ordering::Release);
+        self.interval_armed.swap(false, Ordering::AcqRel);
         self.idle_armed.store(false, Ordering::Release);
         Due {
             stop: agenda.stop,
@@ -130,7 +130,7 @@ impl Bell {
             };
             if due.commit {
                 agenda.commit_by = None;
-                self.interval_armed.store(false, Ordering::Release);
+                self.interval_armed.swap(false, Ordering::AcqRel);
             }
             if due.idle {
                 agenda.idle_at = None;

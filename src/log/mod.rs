@@ -2,7 +2,7 @@
 //!
 //! Locks, in the order in which they may be taken: `reclaiming`, `appends`, `syncing`, `state`;
 //! `floor` and the watermark's own are leaves. No lock is held while a listener is called, and
-//! `appends` is not held during a sync of the log.
+//! `appends` is not held during the sync of a commit.
 
 mod append;
 mod appends;

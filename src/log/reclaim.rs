@@ -19,7 +19,7 @@ use crate::format::{SEGMENTS, SegmentFile, segment_file};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{IndexBuilder, Segment, write_index};
 use crate::storage::Access;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{Ordering, fence};
 
 impl Log {
     /// Deletes every segment that nobody needs; returns how many.
@@ -41,6 +41,8 @@ impl Log {
             .as_ref()
             .map_or(Sequence::ZERO, |(_, again_at)| *again_at);
         self.reclaim_at.fetch_min(again_at.get(), Ordering::AcqRel);
+        // With the fence of `floor_moved`: either the floor is seen here, or this is seen there.
+        fence(Ordering::SeqCst);
         // What rose meanwhile may have found nobody to ring for.
         if self.reclaim_marks() != before {
             self.floor_moved();
@@ -113,6 +115,7 @@ impl Log {
 
     /// The floor rose: rings for the commit thread when that may have freed a segment.
     pub(super) fn floor_moved(&self) {
+        fence(Ordering::SeqCst);
         let floor = self.floor.sequence().get();
         let at = self.reclaim_at.load(Ordering::Acquire);
         // Whoever wins rings; reclaiming says when to look again.
@@ -204,6 +207,8 @@ impl Log {
         let to = Place::new(next.base, Some(next.log_bytes));
         self.drop_to(to, GapReason::Dropped, &mut notices);
         self.tell_all(notices);
-        Ok(self.reclaim()? > 0)
+        self.reclaim()?;
+        // Somebody else's reclaim may have deleted it.
+        Ok(self.table.first() != Some(first))
     }
 }

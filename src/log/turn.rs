@@ -1,5 +1,7 @@
 //! Syncs of the log's files and folders: one at a time, and none after one that failed.
 //!
+//! (Only what nobody else can sync needs no turn: the segment that the first append seals.)
+//!
 //! The system tells of a page that it could not write once, to whoever syncs next; after that a
 //! sync of the same file or folder succeeds and proves nothing. So two that sync the same must not
 //! run side by side, and a failure has to poison the log before the next one begins: otherwise a

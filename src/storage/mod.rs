@@ -135,7 +135,8 @@ pub trait File: Debug + Send + Sync {
     fn sync(&self) -> Result<()>;
 
     /// Writes what is in `range` again, unchanged, for the next sync to make durable even where
-    /// an earlier one failed and left pages that only look clean.
+    /// an earlier one failed and left pages that only look clean: past the page cache, as far as
+    /// platform and file system can.
     fn rewrite(&self, range: Range<u64>) -> Result<()> {
         rewrite::rewrite_through_cache(self, range)
     }

@@ -14,6 +14,12 @@ use crate::error::Result;
 /// Bytes rewritten at once.
 const STEP_BYTES: usize = 1 << 20;
 
+/// What direct writes are aligned to. A device with larger blocks refuses them.
+#[cfg(target_os = "linux")]
+const BLOCK_BYTES: usize = 4096;
+#[cfg(target_os = "linux")]
+const BLOCK: u64 = BLOCK_BYTES as u64;
+
 /// Rewrites `range` of `file` by ordinary reads and writes.
 pub(super) fn rewrite_through_cache<F: File + ?Sized>(file: &F, range: Range<u64>) -> Result<()> {
     let mut buffer = Vec::new();
@@ -46,12 +52,24 @@ pub(super) fn rewrite_past_cache(
         ErrorKind::InvalidInput,
         ErrorKind::Unsupported,
         ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::FileTooLarge,
     ];
-    match rewrite_directly(file.path(), cached, &range) {
-        Ok(()) => Ok(()),
-        Err(source) if refusals.contains(&source.kind()) => rewrite_through_cache(file, range),
-        Err(source) => Err(super::failed("rewrite", file.path())(source)),
+    // Whole blocks need no space. Where the last one, which is not whole, finds none, it alone
+    // goes through the cache.
+    let whole = file.length()? / BLOCK * BLOCK;
+    let middle = range.end.min(whole).max(range.start);
+    for range in [range.start..middle, middle..range.end] {
+        if range.is_empty() {
+            continue;
+        }
+        match rewrite_directly(file.path(), cached, &range) {
+            Ok(()) => {}
+            Err(source) if refusals.contains(&source.kind()) => rewrite_through_cache(file, range)?,
+            Err(source) => return Err(super::failed("rewrite", file.path())(source)),
+        }
     }
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]
@@ -61,10 +79,6 @@ fn rewrite_directly(
     range: &Range<u64>,
 ) -> std::io::Result<()> {
     use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-
-    /// What direct writes are aligned to, on any device.
-    const BLOCK_BYTES: usize = 4096;
-    const BLOCK: u64 = BLOCK_BYTES as u64;
 
     let length = cached.metadata()?.len();
     let end = range.end.min(length).next_multiple_of(BLOCK);
@@ -88,12 +102,13 @@ fn rewrite_directly(
         let found = found.min(step);
         cached.read_exact_at(&mut blocks[..found], place)?;
         blocks[found..].fill(0);
-        direct.write_all_at(blocks, place)?;
+        let written = direct.write_all_at(blocks, place);
         place += step as u64;
-    }
-    if end > length {
-        // Zeros in the last block for a moment: nothing that is ever taken for a frame.
-        cached.set_len(length)?;
+        if place > length {
+            // Zeros in the last block for a moment: nothing that is ever taken for a frame.
+            cached.set_len(length)?;
+        }
+        written?;
     }
     Ok(())
 }

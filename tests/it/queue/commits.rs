@@ -111,3 +111,46 @@ fn a_sync_does_not_wait_for_records_that_a_full_disk_takes_back() -> Result<()> 
     assert_eq!((queue.next(), queue.durable()), (at(1), at(1)));
     Ok(())
 }
+
+/// A rotation waits for a commit of the segment that grows when two sealed ones are not settled. It
+/// once waited for ever when a full disk took back all that was in that segment.
+#[test]
+fn a_rotation_that_waits_for_records_a_full_disk_takes_back_ends() -> Result<()> {
+    let memory = MemoryDirectory::new();
+    let faulty = FaultyDirectory::over_memory(memory.clone());
+    let gated = Gated::new(Arc::new(faulty.clone()), Held::Syncs);
+    let queue = QueueOptions::new()
+        .segment_bytes(8192)
+        .preallocate(Preallocate::None)
+        .open_on(Arc::new(gated.clone()))?;
+    gated.gate.shut();
+    let enqueue_one = || {
+        let queue = queue.clone();
+        // One of these fills a segment.
+        std::thread::spawn(move || queue.enqueue(vec![7; 3000]))
+    };
+    let first = enqueue_one();
+    wait_until("the first one syncs", || gated.gate.waiting() == 1);
+    let second = enqueue_one();
+    wait_until("the second one has its place", || queue.next() == at(2));
+    let third = enqueue_one();
+    wait_until("the third one has its place", || queue.next() == at(3));
+    let (done, finished) = std::sync::mpsc::channel();
+    let own = queue.clone();
+    let waiting = std::thread::spawn(move || done.send(own.enqueue(vec![7; 3000])));
+    // Let it come as far as it can.
+    std::thread::sleep(Duration::from_millis(20));
+    let full = Fault::nth_of(1, &[CallKind::Write], Failure::Full);
+    faulty.plan(full.on("segments/0000000000000003.log").for_ever());
+    gated.gate.open();
+    assert_eq!(first.join().expect("no panic")?, at(0));
+    assert_eq!(second.join().expect("no panic")?, at(1));
+    let reason = FullReason::Disk;
+    refused(third.join().expect("no panic"), ErrorKind::Full { reason });
+    let outcome = finished.recv_timeout(PATIENCE).expect("it returns");
+    refused(outcome, ErrorKind::Full { reason });
+    assert!(waiting.join().is_ok());
+    faulty.clear();
+    assert_eq!(queue.enqueue(vec![7; 3000])?, at(2));
+    Ok(())
+}

@@ -27,7 +27,7 @@ step, because disks drift. `x raw` is records a second over raw syncs a second:
 1 for one thread is all there is, and threads that share syncs reach more.
 
 Nothing that is in DIR is touched: the work is done in a new directory inside,
-forebay-bench-PID, which is removed in the end (not after kill -9).
+forebay-bench-PID, which is removed in the end (not when it is killed).
 
 Fields of the JSON object; latencies are in microseconds:
   path, record_bytes, seconds
