@@ -187,8 +187,8 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Full`] when records that others are enqueueing right now could not be written;
-    /// [`ErrorKind::Poisoned`] when the sync failed, for good; [`ErrorKind::Closed`].
+    /// [`ErrorKind::Poisoned`] when the sync failed, for good; [`ErrorKind::Closed`]. Records that
+    /// others are enqueueing right now, and that a full disk refuses, are their error alone.
     pub fn sync(&self) -> Result<Sequence> {
         self.inner.log.check()?;
         self.inner.log.commit()?;
