@@ -46,7 +46,8 @@ struct Target {
 
 impl Log {
     /// Makes everything before `target` durable; false when the deadline comes first, or when a
-    /// full disk takes some of it back. A commit that this caller leads is finished whatever the deadline.
+    /// full disk takes some of it back. A commit that this caller leads is finished whatever the
+    /// deadline.
     pub(crate) fn commit_through(
         &self,
         target: Sequence,

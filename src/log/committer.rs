@@ -53,6 +53,13 @@ impl Bell {
         }
     }
 
+    /// The interval's sync is about to begin: a later record needs another one.
+    fn disarm_interval(&self) {
+        // A swap, because it reads: the commit that follows sees what was written before every
+        // `sync_within` that found the flag set.
+        self.interval_armed.swap(false, Ordering::AcqRel);
+    }
+
     /// Somebody waits for a commit, or a segment wants to be settled.
     pub(crate) fn commit_soon(&self) {
         self.commit_by(Some(now()));
@@ -105,7 +112,7 @@ impl Bell {
     #[cfg(feature = "test-support")]
     fn take_all(&self) -> Due {
         let agenda = std::mem::take(&mut *self.agenda.lock());
-        self.interval_armed.swap(false, Ordering::AcqRel);
+        self.disarm_interval();
         self.idle_armed.store(false, Ordering::Release);
         Due {
             stop: agenda.stop,
@@ -130,7 +137,7 @@ impl Bell {
             };
             if due.commit {
                 agenda.commit_by = None;
-                self.interval_armed.swap(false, Ordering::AcqRel);
+                self.disarm_interval();
             }
             if due.idle {
                 agenda.idle_at = None;

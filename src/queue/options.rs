@@ -98,8 +98,9 @@ impl QueueOptions {
         self
     }
 
-    /// How many bytes of frames may wait (payload, plus 72 bytes a record, 40 without the chain, and
-    /// what `commit_padding` adds between them); default: any number. The disk holds up to two segments more.
+    /// How many bytes of frames may wait (payload, plus 72 bytes a record, 40 without the chain,
+    /// and what `commit_padding` adds between them); default: any number. The disk holds up to two
+    /// segments more.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
         self.settings.max_bytes = max_bytes;
         self
