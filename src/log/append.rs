@@ -6,7 +6,6 @@
 //! with everyone else's by the leader of the next commit.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::appends::{Appends, Prepared};
 use super::capacity::Lacking;
@@ -105,8 +104,8 @@ impl Log {
             }
             return Ok(range);
         }
-        let group = Arc::clone(&appends.group);
-        appends.waiting += 1;
+        let group = appends.waiting.join();
+        self.gather.arrive();
         loop {
             if let Some(outcome) = group.outcome() {
                 outcome?;

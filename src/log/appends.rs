@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::begin::Resume;
 use super::capacity::Oldest;
-use super::group::Group;
+use super::group::Waiting;
 use crate::format::{
     BLOCK_BYTES, Chain, End, Flags, FrameHeader, IndexEntry, Integrity, RecordDigest,
     SEGMENT_BYTES_MAX,
@@ -47,11 +46,9 @@ pub(super) struct Appends {
     /// How things stood before `pending`.
     pub(super) rewind: Rewind,
     /// The callers who wait for records in `pending`.
-    pub(super) group: Arc<Group>,
-    /// How many they are.
-    pub(super) waiting: u64,
-    /// Groups whose records somebody who did not wait has written along with its own.
-    pub(super) written: Vec<Arc<Group>>,
+    pub(super) waiting: Waiting,
+    /// Those whose records somebody who did not wait has written along with its own.
+    pub(super) written: Vec<Waiting>,
     /// A leader is writing frames outside the lock. Nothing else may be written meanwhile: a
     /// record must not survive a kill when one before it does not.
     pub(super) writing: bool,
@@ -144,8 +141,7 @@ impl Appends {
             pending: Vec::new(),
             spare: Vec::new(),
             rewind: Rewind::default(),
-            group: Arc::default(),
-            waiting: 0,
+            waiting: Waiting::default(),
             written: Vec::new(),
             writing: false,
             writing_from: Sequence::ZERO,
@@ -249,9 +245,8 @@ impl Appends {
     /// After the pending frames were written: whoever waits for them waits for a sync only.
     pub(super) fn note_written(&mut self) {
         self.pending.clear();
-        if self.waiting > 0 {
-            self.written.push(std::mem::take(&mut self.group));
-            self.waiting = 0;
+        if self.waiting.callers() > 0 {
+            self.written.push(std::mem::take(&mut self.waiting));
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::Log;
 use super::appends::{Appends, Rewind};
-use super::group::Group;
+use super::group::Waiting;
 use super::notices::{Notice, Notices};
 use crate::error::{Error, Result};
 use crate::format::{Chain, SEGMENTS, wide};
@@ -17,16 +17,24 @@ use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{ControlPlace, encode_padding};
 use crate::storage::File;
 use crate::sync::atomic::Ordering;
-use crate::sync::{MutexGuard, is_past};
+use crate::sync::{MutexGuard, is_past, now};
 
 /// What one leader took over to write.
 struct Taken {
-    group: Arc<Group>,
-    written: Vec<Arc<Group>>,
+    waiting: Waiting,
+    written: Vec<Waiting>,
     frames: Vec<u8>,
     /// Where the frames go, if there are any.
     file: Option<Arc<dyn File>>,
     rewind: Rewind,
+}
+
+impl Taken {
+    /// How many wait for this commit.
+    fn callers(&self) -> u64 {
+        let written: u64 = self.written.iter().map(Waiting::callers).sum();
+        self.waiting.callers() + written
+    }
 }
 
 /// What one commit makes durable.
@@ -96,7 +104,8 @@ impl Log {
 
     /// Writes and syncs for everyone. The caller has set `committing`.
     pub(super) fn lead(&self, notices: &mut Notices) -> Result<()> {
-        let started = Instant::now();
+        self.gather.wait();
+        let started = now();
         let mut taken = self.take();
         if let Err(error) = self.check() {
             // The commit before this one failed: a sync that succeeds now would prove nothing.
@@ -128,6 +137,7 @@ impl Log {
         drop(appends);
         let synced = self.sync_target(&target, notices);
         if synced.is_ok() {
+            self.gather.note_commit(now().duration_since(started));
             self.settle(&target, started, notices);
         }
         let appends = self.appends.lock();
@@ -138,9 +148,8 @@ impl Log {
     fn take(&self) -> Taken {
         let mut appends = self.appends.lock();
         self.pad(&mut appends);
-        let group = std::mem::take(&mut appends.group);
+        let waiting = std::mem::take(&mut appends.waiting);
         let written = std::mem::take(&mut appends.written);
-        appends.waiting = 0;
         let rewind = appends.rewind;
         let mut frames = Vec::new();
         let mut file = None;
@@ -153,7 +162,7 @@ impl Log {
             file = active.map(|active| Arc::clone(&active.segment.file));
         }
         Taken {
-            group,
+            waiting,
             written,
             frames,
             file,
@@ -274,7 +283,7 @@ impl Log {
             self.poison_on_loss(error, notices);
         }
         notices.push(Notice::Synced {
-            duration: started.elapsed(),
+            duration: now().duration_since(started),
             records,
         });
         self.bell.settle_later(settled);
@@ -296,22 +305,22 @@ impl Log {
         let failure = self.check().err();
         if failure.is_some() {
             cut_off.append(&mut appends.written);
-            cut_off.push(std::mem::take(&mut appends.group));
-            appends.waiting = 0;
-        } else if let Some(group) = appends.written.first() {
-            group.call_leader();
-        } else if appends.waiting > 0 {
-            appends.group.call_leader();
+            cut_off.push(std::mem::take(&mut appends.waiting));
+        } else if let Some(waiting) = appends.written.first() {
+            waiting.call_leader();
+        } else if appends.waiting.callers() > 0 {
+            appends.waiting.call_leader();
         }
+        self.gather.release(taken.callers());
         drop(appends);
         self.turn.notify_all();
-        taken.group.finish(refused.map_or(synced.clone(), Err));
-        for group in &taken.written {
-            group.finish(synced.clone());
+        taken.waiting.finish(refused.map_or(synced.clone(), Err));
+        for waiting in &taken.written {
+            waiting.finish(synced.clone());
         }
         if let Some(error) = failure {
-            for group in &cut_off {
-                group.finish(Err(error.clone()));
+            for waiting in &cut_off {
+                waiting.finish(Err(error.clone()));
             }
         }
         synced
@@ -340,8 +349,7 @@ impl Log {
             return failed;
         }
         appends.go_back(rewind);
-        let behind = std::mem::take(&mut appends.group);
-        appends.waiting = 0;
+        let behind = std::mem::take(&mut appends.waiting);
         behind.finish(Err(error.clone()));
         error.clone()
     }

@@ -12,6 +12,7 @@ mod close;
 mod commit;
 mod committer;
 mod floor;
+mod gather;
 mod group;
 mod host;
 mod lookup;
@@ -34,6 +35,7 @@ use std::time::Instant;
 
 use appends::Appends;
 use committer::Bell;
+use gather::Gather;
 use state::State;
 use watermark::Watermark;
 
@@ -86,6 +88,8 @@ pub(crate) struct Log {
     appends: Mutex<Appends>,
     /// Signalled when `Appends::writing` or `Appends::committing` becomes false.
     turn: Condvar,
+    /// Who is on the way to the next commit.
+    gather: Gather,
     watermark: Watermark,
     state: Mutex<State>,
     epoch: Epoch,

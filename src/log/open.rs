@@ -7,6 +7,7 @@ use super::appends::Appends;
 use super::begin::Resume;
 use super::committer::Bell;
 use super::floor::{Floor, Place};
+use super::gather::Gather;
 use super::state::State;
 use super::table::SegmentTable;
 use super::watermark::Watermark;
@@ -252,6 +253,7 @@ fn assemble(
         process: means.host.process(),
         appends: Mutex::new(Appends::new(end, begun.resume, found.highest)),
         turn: Condvar::new(),
+        gather: Gather::default(),
         watermark: Watermark::new(end.next, end.chain),
         epoch: state.epoch,
         state: Mutex::new(State::new(begun.slots, opener)),
