@@ -92,6 +92,7 @@ impl Log {
     ) -> Result<Range<Sequence>> {
         let mut appends = self.ready(records, bytes, acceptance, notices)?;
         let range = appends.assign(records, time, self.durable());
+        self.note_growth(&mut appends);
         if acceptance == Acceptance::Written {
             let outcome = self.write_pending(&mut appends, notices);
             if outcome.is_ok() {

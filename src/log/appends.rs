@@ -62,6 +62,8 @@ pub(super) struct Appends {
     pub(super) resume: Option<Resume>,
     /// The largest segment number used so far.
     pub(super) highest: SegmentNumber,
+    /// How long the active segment is when something is due for the next one.
+    pub(super) prepare_at: u64,
     /// Where eviction by bytes or age has come.
     pub(super) oldest: Option<Oldest>,
 }
@@ -76,6 +78,8 @@ pub(super) struct Active {
     pub(super) records_end: Offset,
     /// Everything before this is synced.
     pub(super) synced: Offset,
+    /// The size at which the log goes on in the next one.
+    pub(super) bytes: u64,
     /// Whether its start frame has been encoded.
     pub(super) started: bool,
     /// Whether its name survives power loss.
@@ -119,15 +123,15 @@ impl Active {
         !self.started || self.offset == self.segment.data_start()
     }
 
-    /// Whether `bytes` more fit in a segment of `segment_bytes`. A segment without records takes
-    /// anything that its offsets can name.
-    pub(super) fn has_room(&self, bytes: u64, segment_bytes: u64) -> bool {
+    /// Whether `bytes` more fit. A segment without records takes anything that its offsets can
+    /// name.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
         let end = self
             .offset
             .get()
             .saturating_add(bytes)
             .saturating_add(FOOTER_ROOM_BYTES);
-        self.is_empty() || end <= segment_bytes.min(SEGMENT_BYTES_MAX)
+        self.is_empty() || end <= self.bytes.min(SEGMENT_BYTES_MAX)
     }
 }
 
@@ -149,6 +153,7 @@ impl Appends {
             unsettled: VecDeque::new(),
             resume: Some(resume),
             highest,
+            prepare_at: u64::MAX,
             oldest: None,
         }
     }

@@ -15,21 +15,18 @@
 use std::sync::Arc;
 
 use super::Log;
+use super::ahead::Created;
 use super::appends::{Active, Appends};
 use super::notices::{Notice, Notices};
-use crate::error::{Corruption, Error, ErrorKind, Result};
+use crate::error::{Corruption, Result};
 use crate::format::{
-    BLOCK_BYTES, Chain, Control, Defect, End, Integrity, QUARANTINE, SEGMENTS, SegmentFile,
-    SegmentHeader, Start, is_segment_number, narrow, segment_file,
+    BLOCK_BYTES, Chain, Control, Defect, End, Integrity, QUARANTINE, SEGMENTS, SegmentFile, Start,
+    narrow, segment_file,
 };
 use crate::position::{Offset, SegmentNumber};
-use crate::segment::{
-    ControlPlace, IndexBuilder, NewSegment, Segment, create_segment, encode_footer, known_index,
-};
-use crate::storage::{Access, File, Filesystem, open_if_there, read_range};
+use crate::segment::{ControlPlace, IndexBuilder, Segment, encode_footer, known_index};
+use crate::storage::{Access, File, open_if_there, read_range};
 use crate::sync::MutexGuard;
-
-use super::Preallocate;
 
 /// Bytes of a torn tail that are copied aside before they are cut off.
 const QUARANTINE_BYTES_MAX: u64 = 16 << 20;
@@ -55,9 +52,7 @@ impl Log {
         notices: &mut Notices,
     ) -> Result<Option<MutexGuard<'a, Appends>>> {
         match &appends.active {
-            Some(active) if active.has_room(bytes, self.settings.segment_bytes) => {
-                Ok(Some(appends))
-            }
+            Some(active) if active.has_room(bytes) => Ok(Some(appends)),
             Some(_) => self.rotate(appends, notices),
             None => {
                 self.begin(&mut appends, notices)?;
@@ -83,6 +78,7 @@ impl Log {
         match taken {
             Ok(None) => {}
             Ok(Some(active)) => {
+                appends.prepare_at = active.bytes / 4;
                 appends.active = Some(active);
                 appends.resume = None;
                 return Ok(());
@@ -102,6 +98,7 @@ impl Log {
             offset: end.position.offset,
             records_end: end.position.offset,
             synced: end.position.offset,
+            bytes: self.settings.segment_bytes_at(segment.start.log_bytes),
             started: true,
             named: true,
             index: known_index(&*self.directory, &segment),
@@ -212,10 +209,8 @@ impl Log {
                 self.directory.remove(&name)?;
             }
         }
-        for folder in [QUARANTINE, SEGMENTS] {
-            self.sync_in_turn(notices, || self.directory.sync(folder))?;
-        }
-        Ok(())
+        self.sync_in_turn(notices, || self.directory.sync(QUARANTINE))?;
+        self.sync_names(notices)
     }
 
     /// Begins the segment after `appends.last`; `new_run` when an epoch has to be bound in.
@@ -225,34 +220,8 @@ impl Log {
         Ok(())
     }
 
-    /// Creates the file of the next segment. After an error nothing of it is left.
-    pub(super) fn create_following(&self, appends: &mut Appends) -> Result<NewSegment> {
-        let number = appends.highest.following();
-        if !is_segment_number(number) {
-            // Only a file that no queue has made leads here: records behind it would be lost.
-            let what = "segment numbers are used up: a file here or in quarantine has the last one";
-            let path = self.directory.path().join(SEGMENTS);
-            return Err(Error::at(ErrorKind::Foreign, what, &path));
-        }
-        let header = SegmentHeader {
-            queue: self.identity.queue,
-            number,
-            epoch: self.epoch,
-            salt: self.host.random(),
-            integrity: self.identity.integrity,
-        };
-        let in_place = self.directory.filesystem() == Filesystem::Local;
-        let reserve = match self.settings.preallocate {
-            Preallocate::Allocate if in_place => Some(self.settings.segment_bytes),
-            Preallocate::Allocate | Preallocate::None => None,
-        };
-        // Also a number whose creation failed is not used again: its file may still be there.
-        appends.highest = number;
-        create_segment(&*self.directory, header, reserve)
-    }
-
     /// Makes `created` the active segment.
-    pub(super) fn install(&self, appends: &mut Appends, created: &NewSegment, new_run: bool) {
+    pub(super) fn install(&self, appends: &mut Appends, created: &Created, new_run: bool) {
         let last = appends.last;
         let start = Start {
             previous: last.position.segment,
@@ -264,21 +233,24 @@ impl Log {
         let chain = match self.identity.integrity {
             Integrity::Chained if new_run => {
                 last.chain
-                    .after_epoch(self.epoch, created.header.salt, last.next)
+                    .after_epoch(self.epoch, created.segment.header.salt, last.next)
             }
             Integrity::Chained => last.chain,
             Integrity::Crc32c => Chain::default(),
         };
-        let mut segment = created.begin(start, last.next, chain);
+        let mut segment = created.segment.begin(start, last.next, chain);
         // What the table remembers; the start frame gets the time of its first record.
         segment.started_at = self.host.now();
         self.table.add(&segment);
+        let bytes = self.settings.segment_bytes_at(last.log_bytes);
+        appends.prepare_at = bytes / 4;
         appends.active = Some(Active {
             offset: segment.data_start(),
             records_end: segment.data_start(),
             synced: Offset::new(BLOCK_BYTES),
+            bytes,
             started: false,
-            named: false,
+            named: created.named,
             index: IndexBuilder::new(segment.base),
             segment,
         });

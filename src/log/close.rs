@@ -2,7 +2,8 @@
 //!
 //! 1. Everything accepted is committed.
 //! 2. Cursors are synced.
-//! 3. The active segment's index is written; a segment without records is deleted.
+//! 3. The active segment's index is written; a segment without records is deleted, and the next
+//!    one that was made ready.
 //! 4. `STATE` says durably where the log ends.
 //!
 //! A poisoned log writes nothing.
@@ -13,7 +14,7 @@ use super::appends::Appends;
 use super::notices::Notices;
 use super::{Log, watermark};
 use crate::error::Result;
-use crate::format::{SEGMENTS, SegmentFile, segment_file};
+use crate::format::{SegmentFile, segment_file};
 use crate::segment::write_index;
 use crate::sync::atomic::Ordering;
 use crate::sync::{MutexGuard, thread};
@@ -76,14 +77,17 @@ impl Log {
                 state.commit_clean(appends.last, resume.continues, floor)
             });
         }
-        // Deletes what holds no record, so that the end is in a segment that has some.
-        let empty = appends.active.take_if(|active| !active.started);
-        if let Some(empty) = &empty {
+        let mut removed = self.empty_trash() | self.discard_next();
+        // What holds no record goes, so that the end is in a segment that has some.
+        if let Some(empty) = appends.active.take_if(|active| !active.started) {
             let number = empty.segment.number();
             self.table.remove(number);
             self.directory
                 .remove(&segment_file(number, SegmentFile::Log))?;
-            self.sync_in_turn(notices, || self.directory.sync(SEGMENTS))?;
+            removed = true;
+        }
+        if removed {
+            self.sync_names(notices)?;
         }
         let end = appends.end();
         if let Some(active) = &appends.active {

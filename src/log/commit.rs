@@ -12,7 +12,7 @@ use super::appends::{Appends, Rewind};
 use super::group::Waiting;
 use super::notices::{Notice, Notices};
 use crate::error::{Error, Result};
-use crate::format::{Chain, SEGMENTS, wide};
+use crate::format::{Chain, wide};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{ControlPlace, encode_padding};
 use crate::storage::File;
@@ -242,11 +242,12 @@ impl Log {
             for file in &target.files {
                 file.sync()?;
             }
-            if target.unnamed {
-                self.directory.sync(SEGMENTS)?;
-            }
             Ok(())
-        })
+        })?;
+        if target.unnamed {
+            self.sync_names(notices)?;
+        }
+        Ok(())
     }
 
     /// After the syncs succeeded: the watermark, `STATE`, and what is settled now.
@@ -349,6 +350,7 @@ impl Log {
             return failed;
         }
         appends.go_back(rewind);
+        self.discard_next();
         let behind = std::mem::take(&mut appends.waiting);
         behind.finish(Err(error.clone()));
         error.clone()

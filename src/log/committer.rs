@@ -1,175 +1,16 @@
-//! The group-commit thread: intervals, tickets, rotations, the idle `STATE` sync, reclaim.
+//! The group-commit thread: intervals, tickets, rotations, the idle `STATE` sync, reclaim, and the
+//! next segment.
 //!
 //! A caller that waits for its own record never hands over to it. It sleeps until the next thing
 //! is due, and for ever when nothing is.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::Log;
-use super::appends::Unsettled;
+use super::agenda::{Bell, Due};
 use super::notices::Notices;
 use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, Signal, now, panicking, thread};
-
-/// How long after the last commit `STATE` and the cursors are synced.
-const IDLE: Duration = Duration::from_millis(100);
-
-/// What is due, and the bell that says that it changed.
-#[derive(Debug)]
-pub(crate) struct Bell {
-    agenda: Mutex<Agenda>,
-    /// Whether an interval's sync is due already, so that most records need no lock.
-    interval_armed: AtomicBool,
-    idle_armed: AtomicBool,
-    changed: Signal,
-}
-
-#[derive(Debug, Default)]
-struct Agenda {
-    commit_by: Option<Instant>,
-    idle_at: Option<Instant>,
-    reclaim: bool,
-    stop: bool,
-    /// Segments whose index file is to be written.
-    indexes: Vec<Unsettled>,
-}
-
-impl Bell {
-    pub(super) fn new() -> Self {
-        Self {
-            agenda: Mutex::new(Agenda::default()),
-            interval_armed: AtomicBool::new(false),
-            idle_armed: AtomicBool::new(false),
-            changed: Signal::new(),
-        }
-    }
-
-    /// A record was written that has to be durable within `interval`.
-    pub(super) fn sync_within(&self, interval: Duration) {
-        if !self.interval_armed.swap(true, Ordering::AcqRel) {
-            self.commit_by(now().checked_add(interval));
-        }
-    }
-
-    /// The interval's sync is about to begin: a later record needs another one.
-    fn disarm_interval(&self) {
-        // A swap, because it reads: the commit that follows sees what was written before every
-        // `sync_within` that found the flag set.
-        self.interval_armed.swap(false, Ordering::AcqRel);
-    }
-
-    /// Somebody waits for a commit, or a segment wants to be settled.
-    pub(crate) fn commit_soon(&self) {
-        self.commit_by(Some(now()));
-    }
-
-    fn commit_by(&self, by: Option<Instant>) {
-        let mut agenda = self.agenda.lock();
-        let sooner = agenda
-            .commit_by
-            .is_none_or(|known| by.is_some_and(|by| by < known));
-        if sooner {
-            agenda.commit_by = by;
-        }
-        drop(agenda);
-        self.changed.ring();
-    }
-
-    /// A commit ended: once nothing more happens, its watermark becomes provable. `sealed` want
-    /// their index files.
-    pub(super) fn settle_later(&self, sealed: Vec<Unsettled>) {
-        let indexes = !sealed.is_empty();
-        if indexes {
-            self.agenda.lock().indexes.extend(sealed);
-            self.changed.ring();
-        }
-        self.idle_later();
-    }
-
-    /// Something was written that is synced when the log is idle.
-    pub(crate) fn idle_later(&self) {
-        if self.idle_armed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        self.agenda.lock().idle_at = now().checked_add(IDLE);
-        self.changed.ring();
-    }
-
-    /// A segment may have become free.
-    pub(crate) fn reclaim_soon(&self) {
-        self.agenda.lock().reclaim = true;
-        self.changed.ring();
-    }
-
-    fn stop(&self) {
-        self.agenda.lock().stop = true;
-        self.changed.ring();
-    }
-
-    /// Takes everything, due or not.
-    #[cfg(feature = "test-support")]
-    fn take_all(&self) -> Due {
-        let agenda = std::mem::take(&mut *self.agenda.lock());
-        self.disarm_interval();
-        self.idle_armed.store(false, Ordering::Release);
-        Due {
-            stop: agenda.stop,
-            commit: agenda.commit_by.is_some(),
-            idle: agenda.idle_at.is_some(),
-            reclaim: agenda.reclaim,
-            indexes: agenda.indexes,
-        }
-    }
-
-    /// Takes what is due now, after sleeping until something is.
-    fn next(&self) -> Due {
-        loop {
-            let mut agenda = self.agenda.lock();
-            let now = now();
-            let due = Due {
-                stop: agenda.stop,
-                commit: agenda.commit_by.is_some_and(|by| by <= now),
-                idle: agenda.idle_at.is_some_and(|at| at <= now),
-                reclaim: std::mem::take(&mut agenda.reclaim),
-                indexes: std::mem::take(&mut agenda.indexes),
-            };
-            if due.commit {
-                agenda.commit_by = None;
-                self.disarm_interval();
-            }
-            if due.idle {
-                agenda.idle_at = None;
-                self.idle_armed.store(false, Ordering::Release);
-            }
-            let wake_at = [agenda.commit_by, agenda.idle_at]
-                .into_iter()
-                .flatten()
-                .min();
-            drop(agenda);
-            if due.is_something() {
-                return due;
-            }
-            self.changed.wait_until(wake_at);
-        }
-    }
-}
-
-#[expect(clippy::struct_excessive_bools, reason = "each is one thing to do")]
-struct Due {
-    stop: bool,
-    commit: bool,
-    idle: bool,
-    reclaim: bool,
-    indexes: Vec<Unsettled>,
-}
-
-impl Due {
-    fn is_something(&self) -> bool {
-        self.stop || self.commit || self.idle || self.reclaim || !self.indexes.is_empty()
-    }
-}
+use crate::sync::{panicking, thread};
 
 /// The running thread; stopped and joined by [`stop`](Self::stop).
 #[derive(Debug)]
@@ -236,6 +77,7 @@ impl Drop for Sentry<'_> {
         if panicking() {
             let gone = Error::new(crate::error::ErrorKind::Poisoned, "the commit thread died");
             self.0.poison(&gone);
+            self.0.ahead.abandon();
         }
     }
 }
@@ -258,7 +100,13 @@ impl Log {
             self.settle_when_idle();
         }
         if due.reclaim && self.check().is_ok() {
-            self.reclaim().ok();
+            self.reclaim_gently().ok();
+        }
+        if due.prepare && self.check().is_ok() {
+            self.prepare_next();
+        }
+        if due.shrink && self.check().is_ok() {
+            self.shrink_trash();
         }
     }
 

@@ -1,9 +1,12 @@
 //! Many segments, one writer: append, group commit, watermark, rotate, reclaim.
 //!
 //! Locks, in the order in which they may be taken: `reclaiming`, `appends`, `syncing`, `state`;
-//! `floor` and the watermark's own are leaves. No lock is held while a listener is called, and
+//! `naming` comes after `syncing`, the stage of `ahead` after `appends`; `floor`, the agenda, the
+//! trash and the watermark's own are leaves. No lock is held while a listener is called, and
 //! `appends` is not held during the sync of a commit.
 
+mod agenda;
+mod ahead;
 mod append;
 mod appends;
 mod begin;
@@ -26,6 +29,7 @@ mod rotate;
 mod settings;
 mod state;
 mod table;
+mod trash;
 mod turn;
 mod watermark;
 
@@ -33,10 +37,12 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
+use agenda::Bell;
+use ahead::Ahead;
 use appends::Appends;
-use committer::Bell;
 use gather::Gather;
 use state::State;
+use trash::Trash;
 use watermark::Watermark;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -90,6 +96,10 @@ pub(crate) struct Log {
     turn: Condvar,
     /// Who is on the way to the next commit.
     gather: Gather,
+    /// The next segment.
+    ahead: Ahead,
+    /// Segments that were deleted.
+    trash: Trash,
     watermark: Watermark,
     state: Mutex<State>,
     epoch: Epoch,
@@ -99,6 +109,8 @@ pub(crate) struct Log {
     cursors: Mutex<Option<Arc<dyn Cursors>>>,
     /// Held while a file or folder of the log is synced, until a failure is known to all.
     syncing: Mutex<()>,
+    /// The same for the folder of the segments.
+    naming: Mutex<()>,
     /// Held while segments are deleted.
     reclaiming: Mutex<()>,
     /// Deleting is worth a try once the floor is here.

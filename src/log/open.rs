@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::agenda::Bell;
+use super::ahead::Ahead;
 use super::appends::Appends;
 use super::begin::Resume;
-use super::committer::Bell;
 use super::floor::{Floor, Place};
 use super::gather::Gather;
 use super::state::State;
 use super::table::SegmentTable;
+use super::trash::Trash;
 use super::watermark::Watermark;
-use super::{Host, Log, Settings};
+use super::{Host, Log, Preallocate, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Listener;
 use crate::format::{
@@ -23,7 +25,7 @@ use crate::recovery::{
     survey,
 };
 use crate::slots::SlotFile;
-use crate::storage::{Directory, Lock};
+use crate::storage::{Directory, Filesystem, Lock};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Condvar, Mutex};
 
@@ -236,12 +238,16 @@ fn sweep(directory: &dyn Directory, found: &Survey, first: SegmentNumber) -> Res
 
 fn assemble(
     means: Means,
-    settings: Settings,
+    mut settings: Settings,
     begun: Begun,
     (found, opener, lock): (&Survey, u64, Box<dyn Lock>),
 ) -> Log {
     let state = *begun.slots.newest();
     let end = state.end;
+    if means.directory.filesystem() != Filesystem::Local {
+        // Where writing copies, what was reserved stays unused.
+        settings.preallocate = Preallocate::None;
+    }
     let of_the_log =
         |number: &SegmentNumber| (state.first_segment..=end.position.segment).contains(number);
     let members = found.numbers.iter().copied().filter(of_the_log);
@@ -261,7 +267,10 @@ fn assemble(
         floor: Floor::new(floor),
         bell: Bell::new(),
         cursors: Mutex::new(None),
+        ahead: Ahead::default(),
+        trash: Trash::default(),
         syncing: Mutex::new(()),
+        naming: Mutex::new(()),
         reclaiming: Mutex::new(()),
         reclaim_at: AtomicU64::new(0),
         first_base: AtomicU64::new(state.first_base.get()),

@@ -2,8 +2,10 @@
 //!
 //! 1. Cursors synced: they must not point into what is gone.
 //! 2. `STATE` says durably which segment is the first now.
-//! 3. Each file renamed to `.trash`, then unlinked with its index.
-//! 4. The folder synced.
+//! 3. Each file renamed to `.trash`, its index unlinked.
+//! 4. The file unlinked: at once for a caller who wants the room, else shrunk in steps before
+//!    (`trash.rs`).
+//! 5. The folder synced.
 //!
 //! Opening deletes what a crash in between has left: any `.trash`, and any segment below the first.
 //! Records count as needed until every consumer has acknowledged them or they were dropped; with
@@ -12,30 +14,50 @@
 use super::floor::Place;
 use super::host::is_older;
 use super::notices::{Notice, Notices};
+use super::trash::Doomed;
 use super::{Log, Retention};
 use crate::error::Result;
 use crate::event::GapReason;
-use crate::format::{SEGMENTS, SegmentFile, segment_file};
+use crate::format::{SegmentFile, segment_file};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{IndexBuilder, Segment, write_index};
 use crate::storage::Access;
 use crate::sync::atomic::{Ordering, fence};
 
+/// How soon the room of a deleted segment is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    Now,
+    InSteps,
+}
+
 impl Log {
-    /// Deletes every segment that nobody needs; returns how many.
+    /// Deletes every segment that nobody needs, now; returns how many.
     pub(crate) fn reclaim(&self) -> Result<usize> {
+        self.reclaim_with(Haste::Now)
+    }
+
+    /// Deletes every segment that nobody needs, large ones in steps that hold up nobody.
+    pub(super) fn reclaim_gently(&self) -> Result<usize> {
+        self.reclaim_with(Haste::InSteps)
+    }
+
+    fn reclaim_with(&self, haste: Haste) -> Result<usize> {
         let mut notices = Notices::default();
-        let reclaimed = self.reclaim_and_remember(&mut notices);
+        let reclaimed = self.reclaim_and_remember(haste, &mut notices);
         self.tell_all(notices);
         reclaimed
     }
 
-    fn reclaim_and_remember(&self, notices: &mut Notices) -> Result<usize> {
+    fn reclaim_and_remember(&self, haste: Haste, notices: &mut Notices) -> Result<usize> {
         // One at a time: the order above is for one caller.
         let _turn = self.reclaiming.lock();
         self.check()?;
+        if haste == Haste::Now {
+            self.empty_trash();
+        }
         let before = self.reclaim_marks();
-        let reclaimed = self.reclaim_segments(notices);
+        let reclaimed = self.reclaim_segments(haste, notices);
         // After a failure the next acknowledgement tries again.
         let again_at = reclaimed
             .as_ref()
@@ -57,7 +79,7 @@ impl Log {
 
     /// Deletes what may go; returns how many segments that were, and the floor at which to look
     /// again.
-    fn reclaim_segments(&self, notices: &mut Notices) -> Result<(usize, Sequence)> {
+    fn reclaim_segments(&self, haste: Haste, notices: &mut Notices) -> Result<(usize, Sequence)> {
         let (free, again_at) = self.free_segments()?;
         let Some(last) = free.last() else {
             return Ok((0, again_at));
@@ -76,13 +98,13 @@ impl Log {
         self.first_base.store(known.base.get(), Ordering::Release);
         for number in &free {
             self.table.remove(*number);
-            let bytes = self.delete_segment(*number)?;
+            let bytes = self.delete_segment(*number, haste)?;
             notices.push(Notice::Reclaimed {
                 segment: *number,
                 bytes,
             });
         }
-        self.sync_in_turn(notices, || self.directory.sync(SEGMENTS))?;
+        self.sync_names(notices)?;
         Ok((free.len(), again_at))
     }
 
@@ -155,13 +177,16 @@ impl Log {
         }
     }
 
-    fn delete_segment(&self, number: SegmentNumber) -> Result<u64> {
+    fn delete_segment(&self, number: SegmentNumber, haste: Haste) -> Result<u64> {
         let log = segment_file(number, SegmentFile::Log);
         let trash = segment_file(number, SegmentFile::Trash);
-        let bytes = self
-            .directory
-            .open(&log, Access::Read)
-            .and_then(|file| file.length());
+        let access = match haste {
+            Haste::Now => Access::Read,
+            Haste::InSteps => Access::Write,
+        };
+        let file = self.directory.open(&log, access);
+        let bytes = file.as_ref().map_or(Ok(0), |file| file.length());
+        let bytes = bytes.unwrap_or(0);
         let doomed = match self.directory.rename(&log, &trash) {
             Ok(()) => trash,
             // The longer name may need a block that a full disk does not have. `STATE` says
@@ -169,10 +194,15 @@ impl Log {
             Err(error) if error.is_disk_full() => log,
             Err(error) => return Err(error),
         };
-        self.directory.remove(&doomed)?;
         self.directory
             .remove(&segment_file(number, SegmentFile::Index))?;
-        Ok(bytes.unwrap_or(0))
+        match file {
+            Ok(file) if haste == Haste::InSteps => {
+                self.throw_away(Doomed::new(doomed, file, bytes))?;
+            }
+            Ok(_) | Err(_) => self.directory.remove(&doomed)?,
+        }
+        Ok(bytes)
     }
 
     /// What of the drop floor the records below the watermark alone enforce: a record may be

@@ -2,7 +2,8 @@
 //!
 //! 1. At most two sealed segments may be unsettled: a rotation that would make a third commits
 //!    first. This bounds what opening has to scan after a crash.
-//! 2. The next segment's file is made first, so that a full disk leaves the log as it was.
+//! 2. The next segment is taken from those who made it ready (`ahead.rs`). Where it is not, its
+//!    file is made first, so that a full disk leaves the log as it was.
 //! 3. Pending frames are written, then the footer.
 //! 4. The next segment's start frame is written with its first records.
 //!
@@ -13,7 +14,6 @@ use super::Log;
 use super::appends::{Appends, Unsettled};
 use super::notices::{Notice, Notices};
 use crate::error::Result;
-use crate::format::{SegmentFile, segment_file};
 use crate::segment::{ControlPlace, encode_footer};
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
@@ -44,20 +44,22 @@ impl Log {
             .lock()
             .check_opener()
             .map_err(|error| self.poison_quietly(&error, notices))?;
-        let created = self.create_following(&mut appends)?;
+        let created = match self.ahead.take() {
+            Some(created) => created,
+            None => self.create_following(&mut appends)?,
+        };
         let sealed = self.seal_active(&mut appends, notices);
         if let Err(error) = sealed {
             // A segment without records is not of the log; it is gone before the next attempt.
             if self.check().is_ok() {
-                let name = segment_file(created.header.number, SegmentFile::Log);
-                self.directory.remove(&name).ok();
+                self.remove_unused(created.segment.header.number);
             }
             return Err(error);
         }
         self.install(&mut appends, &created, false);
         notices.push(Notice::Rotated {
             sealed: appends.last.position.segment,
-            active: created.header.number,
+            active: created.segment.header.number,
         });
         // Where the floor has passed the sealed segment already, it may go once it is settled.
         let next = appends.last.next.get();

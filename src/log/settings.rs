@@ -39,10 +39,15 @@ pub enum Overflow {
 pub enum Preallocate {
     /// Not at all: the file grows as it is written, and every sync has to update its length.
     None,
-    /// `segment_bytes` are reserved, so that a sync writes data only and a full disk shows when a
-    /// segment is begun. Not done on file systems that copy on write.
-    #[default]
+    /// The blocks of a whole segment are reserved, so that a full disk shows when a segment is
+    /// begun. A sync still has to note which of them were written for the first time.
     Allocate,
+    /// They are also filled with zeros, in the background, ahead of their use, so that a sync
+    /// writes data only. Every byte is written twice for that. Done with [`SyncPolicy::Always`],
+    /// where a caller waits for each sync; as `Allocate` with the others. Neither is done on file
+    /// systems that copy on write.
+    #[default]
+    Zero,
 }
 
 /// What is kept apart on the medium between two commits.
@@ -104,4 +109,17 @@ pub(crate) struct Settings {
     pub(crate) commit_padding: CommitPadding,
     pub(crate) retention: Retention,
     pub(crate) may_create: bool,
+}
+
+/// The size of a queue's first segment. Those after it are larger, so that a queue that never
+/// holds much takes little.
+const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
+
+impl Settings {
+    /// The size of a segment that begins after `log_bytes` of the log: three times as much, so that
+    /// the log grows fourfold with each, within its limits.
+    pub(crate) fn segment_bytes_at(&self, log_bytes: u64) -> u64 {
+        let least = FIRST_SEGMENT_BYTES.min(self.segment_bytes);
+        log_bytes.saturating_mul(3).clamp(least, self.segment_bytes)
+    }
 }

@@ -10,6 +10,7 @@
 use super::Log;
 use super::notices::Notices;
 use crate::error::Result;
+use crate::format::SEGMENTS;
 
 impl Log {
     /// Runs `sync` when nobody else syncs, unless the log is poisoned; its failure poisons the log
@@ -20,7 +21,18 @@ impl Log {
         sync: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let _turn = self.syncing.lock();
+        self.ahead.rest();
         self.check()?;
         sync().map_err(|error| self.poison_quietly(&error, notices))
+    }
+
+    /// Makes the names of the segments survive power loss. Names have turns of their own, so that
+    /// reclaim and the next segment hold up no commit. Locks as for `sync_in_turn`, whose turn may
+    /// be held.
+    pub(super) fn sync_names(&self, notices: &mut Notices) -> Result<()> {
+        let _turn = self.naming.lock();
+        self.check()?;
+        let synced = self.directory.sync(SEGMENTS);
+        synced.map_err(|error| self.poison_quietly(&error, notices))
     }
 }

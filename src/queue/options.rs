@@ -66,7 +66,7 @@ impl QueueOptions {
                 overflow: Overflow::Reject,
                 integrity: Integrity::Chained,
                 corruption_policy: CorruptionPolicy::RefuseRead,
-                preallocate: Preallocate::Allocate,
+                preallocate: Preallocate::Zero,
                 commit_padding: CommitPadding::None,
                 retention: Retention::UntilAcked,
                 may_create: true,
@@ -85,7 +85,8 @@ impl QueueOptions {
 
     /// The size at which the log goes on in a new file: 8 KiB to 32 GiB; default 64 MiB. A target,
     /// not a limit: a larger record has a segment to itself. Small ones cost a file each, large
-    /// ones keep acknowledged records on the disk for longer.
+    /// ones keep acknowledged records on the disk for longer. The first ones of a queue are
+    /// smaller, 1 MiB and then four times as much as the one before.
     pub fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.settings.segment_bytes = segment_bytes;
         self
@@ -139,7 +140,7 @@ impl QueueOptions {
         self
     }
 
-    /// How blocks are reserved. Default: [`Preallocate::Allocate`].
+    /// How blocks are reserved. Default: [`Preallocate::Zero`].
     pub fn preallocate(mut self, preallocate: Preallocate) -> Self {
         self.settings.preallocate = preallocate;
         self

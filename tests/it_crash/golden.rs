@@ -36,6 +36,11 @@ impl Host for Fixed {
     }
 }
 
+/// A machine without threads, for a queue that does only what its callers do.
+pub(crate) fn still_host() -> Arc<dyn Host> {
+    Arc::new(Fixed(AtomicU64::new(0)))
+}
+
 /// How the queue was left before it is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Left {

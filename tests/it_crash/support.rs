@@ -129,9 +129,15 @@ pub(crate) fn contents(memory: &MemoryDirectory) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// The segment files, oldest first.
+/// The files of segments in which something was written, oldest first: not the one that is made
+/// ready behind them.
 pub(crate) fn segments(memory: &MemoryDirectory) -> Vec<String> {
-    let is_segment = |name: &String| name.starts_with("segments/") && name.ends_with(".log");
+    let is_segment = |name: &String| {
+        let bytes = memory.file_bytes(name).unwrap_or_default();
+        name.starts_with("segments/")
+            && name.ends_with(".log")
+            && bytes.iter().skip(4096).any(|byte| *byte != 0)
+    };
     memory.names().into_iter().filter(is_segment).collect()
 }
 

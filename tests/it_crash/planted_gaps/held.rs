@@ -3,20 +3,26 @@
 use std::sync::Arc;
 
 use forebay::storage::memory::{Fate, MemoryDirectory, UnsyncedChange};
-use forebay::{Overflow, Queue, Retention, SyncPolicy};
+use forebay::{Overflow, Queue, QueueOptions, Retention, SyncPolicy};
 
 use crate::gate::{Gated, wait_until};
+use crate::golden::still_host;
 use crate::support::{
-    Dice, assert_drains, cut_power, fill, open, options, payload, segments, settle, try_open,
+    Dice, assert_drains, cut_power, fill, open, options, payload, segments, try_open,
 };
 
-/// A queue of `durable` small records, whose next sync of a segment waits at the gate.
+/// A queue of `durable` small records, whose next sync of a segment waits at the gate. Nothing
+/// happens in the background.
 fn begin(policy: SyncPolicy, durable: u64) -> (Gated, Queue) {
+    begin_with(options(policy).host(still_host()), durable)
+}
+
+fn begin_with(options: QueueOptions, durable: u64) -> (Gated, Queue) {
     let gated = Gated::new();
-    let queue = gated.queue(options(policy));
+    let queue = gated.queue(options);
     fill(&queue, durable, 100);
     queue.sync().expect("nothing fails");
-    settle(&gated.memory);
+    queue.run_background();
     gated.gate.shut();
     (gated, queue)
 }
@@ -80,7 +86,8 @@ fn a_drop_made_while_a_sync_ran_is_not_stored_with_it() {
     let gated = Gated::new();
     let bounded = options(SyncPolicy::Manual)
         .max_records(5)
-        .overflow(Overflow::DropOldest);
+        .overflow(Overflow::DropOldest)
+        .host(still_host());
     let queue = gated.queue(bounded);
     fill(&queue, 5, 100);
     queue.sync().expect("nothing fails");
@@ -104,7 +111,7 @@ fn a_drop_made_while_a_sync_ran_is_not_stored_with_it() {
 
 #[test]
 fn a_ticket_is_not_true_before_its_sync_ends() {
-    let (gated, queue) = begin(SyncPolicy::Manual, 2);
+    let (gated, queue) = begin_with(options(SyncPolicy::Manual).segment_bytes(1 << 20), 2);
     let ticket = queue.submit(payload(2, 100)).expect("nothing fails");
     wait_until("the background syncs", || gated.gate.waiting() == 1);
     let early = ticket.is_durable();

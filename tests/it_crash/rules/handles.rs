@@ -6,6 +6,7 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{Retention, Sequence, SyncPolicy};
 
 use super::witness::Witness;
+use crate::golden::still_host;
 use crate::support::{fill, guard, kill, open, options};
 
 /// Caches and copies made for a person: nobody counts on them, and nobody syncs them.
@@ -28,6 +29,7 @@ fn what_a_descriptor_wrote_is_synced_through_that_descriptor() {
         let storage = Witness::new(&memory);
         let queue = options(SyncPolicy::Always)
             .retention(Retention::KeepForever)
+            .host(still_host())
             .open_on(Arc::new(storage.clone()))
             .expect("the queue opens");
         let mut consumer = queue.consumer("c").expect("a new consumer");

@@ -7,6 +7,7 @@ use forebay::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{ErrorKind, Listener, Queue, Sequence, SyncPolicy};
 
+use crate::golden::still_host;
 use crate::support::{assert_drains, drain_sequences, fill, guard, kill, open, options};
 
 fn segment(number: u64) -> String {
@@ -17,6 +18,7 @@ fn faulty(policy: SyncPolicy) -> (MemoryDirectory, FaultyDirectory, Queue) {
     let memory = MemoryDirectory::new();
     let storage = FaultyDirectory::over_memory(memory.clone());
     let queue = options(policy)
+        .host(still_host())
         .open_on(Arc::new(storage.clone()))
         .expect("no fault is planned");
     (memory, storage, queue)
