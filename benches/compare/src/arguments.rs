@@ -13,11 +13,14 @@ forebay beside other embedded queues and logs, each in its true durability class
   forebay-compare run      [options]        measure; the table goes to standard output
   forebay-compare honesty  [options]        count the syncs that each peer really makes
   forebay-compare show FILE [--svg FILE]    draw the results of an earlier run
+  forebay-compare rows     [options]        measure forebay against itself, row by row
   forebay-compare list                      the peers, how each is used, and the classes
 
   --peers A,B      only these (raw is always measured); default: all
   --classes A,B    only these; default: all but backlog-10000000
-  --huge           backlog-10000000 too: minutes, and some 4 GB of disk for each peer
+  --rows A,B       in `rows`, only these; default: all
+  --huge           backlog-10000000 too: minutes, and some 4 GB of disk for each peer; in `rows`,
+                   a backlog of 10 000 000 instead of 1 000 000
   --rounds N       interleaved rounds; default 5
   --seconds S      of measurement in a cell; default 1
   --size BYTES     of a record; default 256
@@ -32,10 +35,11 @@ forebay beside other embedded queues and logs, each in its true durability class
 #[derive(Debug, Default)]
 pub struct Arguments {
     pub command: String,
-    /// What `show` shows.
+    /// What `show` shows; the name of a cell of `rows`.
     pub file: Option<PathBuf>,
     pub peers: Option<String>,
     pub classes: Option<String>,
+    pub rows: Option<String>,
     pub huge: bool,
     pub rounds: Option<u32>,
     pub seconds: Option<f64>,
@@ -60,6 +64,7 @@ impl Arguments {
                 "--huge" => arguments.huge = true,
                 "--peers" => arguments.peers = Some(value()?),
                 "--classes" => arguments.classes = Some(value()?),
+                "--rows" => arguments.rows = Some(value()?),
                 "--rounds" => arguments.rounds = Some(number(&word, &value()?)?),
                 "--seconds" => arguments.seconds = Some(number(&word, &value()?)?),
                 "--size" => arguments.size = Some(number(&word, &value()?)?),

@@ -8,6 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::figures::Figures;
 use crate::peer::Entry;
 use crate::work::{self, Load};
@@ -19,8 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Does the work here and prints the figures. The child's part.
 pub fn run_here(entry: &Entry, folder: &Path, load: &Load) -> crate::peer::Result<()> {
-    let figures = work::run(entry, folder, load)?;
-    println!("{FIGURES}{}", serde_json::to_string(&figures)?);
+    tell(&work::run(entry, folder, load)?)
+}
+
+/// Prints what a child has measured, for its parent.
+pub fn tell(figures: &impl Serialize) -> crate::peer::Result<()> {
+    println!("{FIGURES}{}", serde_json::to_string(figures)?);
     Ok(())
 }
 
@@ -44,13 +51,23 @@ impl Scratch {
         &self.folder
     }
 
-    /// Starts a child for a cell with `runner` before it (strace, or nothing), waits for it, and
-    /// takes its data away.
+    /// Measures a peer in a class, with `runner` before it (strace, or nothing).
     pub fn run(&self, runner: &[String], entry: &Entry, load: &Load) -> Result<Figures, String> {
-        let folder = self.folder.join(format!("{}-{}", load.class, entry.name));
+        let name = format!("{}-{}", load.class, entry.name);
+        self.measure(&name, runner, &words(entry, load))
+    }
+
+    /// Starts a child for a cell with `runner` before it, waits for it, and takes its data away.
+    pub fn measure<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        runner: &[String],
+        words: &[String],
+    ) -> Result<T, String> {
+        let folder = self.folder.join(name);
         let outcome = fs::create_dir_all(&folder)
             .map_err(|error| error.to_string())
-            .and_then(|()| child(runner, entry, &folder, load))
+            .and_then(|()| child(runner, words, &folder))
             .and_then(finish);
         fs::remove_dir_all(&folder).ok();
         // The next cell should not pay for the blocks that this one leaves behind.
@@ -67,7 +84,22 @@ impl Drop for Scratch {
     }
 }
 
-fn child(runner: &[String], entry: &Entry, folder: &Path, load: &Load) -> Result<Child, String> {
+/// The child's command line for a peer in a class.
+fn words(entry: &Entry, load: &Load) -> Vec<String> {
+    let mut words = vec!["cell".to_owned()];
+    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    option("--peers", entry.name.to_owned());
+    option("--classes", load.class.to_string());
+    option("--size", load.record_bytes.to_string());
+    option("--seconds", load.seconds.to_string());
+    option("--waiting", load.waiting.to_string());
+    if let Some(calls) = load.calls {
+        option("--calls", calls.to_string());
+    }
+    words
+}
+
+fn child(runner: &[String], words: &[String], folder: &Path) -> Result<Child, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = match runner {
         [first, rest @ ..] => {
@@ -78,12 +110,7 @@ fn child(runner: &[String], entry: &Entry, folder: &Path, load: &Load) -> Result
         [] => Command::new(program),
     };
     command
-        .arg("cell")
-        .args(["--peers", entry.name])
-        .args(["--classes", &load.class.to_string()])
-        .args(["--size", &load.record_bytes.to_string()])
-        .args(["--seconds", &load.seconds.to_string()])
-        .args(["--waiting", &load.waiting.to_string()])
+        .args(words)
         .arg("--dir")
         .arg(folder)
         // How walrus is told its folder.
@@ -91,16 +118,12 @@ fn child(runner: &[String], entry: &Entry, folder: &Path, load: &Load) -> Result
         .env("WALRUS_QUIET", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    if let Some(calls) = load.calls {
-        command.args(["--calls", &calls.to_string()]);
-    }
-    command
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| format!("cannot start: {error}"))
 }
 
-fn finish(mut child: Child) -> Result<Figures, String> {
+fn finish<T: DeserializeOwned>(mut child: Child) -> Result<T, String> {
     let began = Instant::now();
     let output = child.stdout.take().map(read_all);
     let errors = child.stderr.take().map(read_all);

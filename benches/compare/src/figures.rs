@@ -57,8 +57,13 @@ pub fn float(count: u64) -> f64 {
 }
 
 fn resident_bytes() -> Option<u64> {
+    memory("VmRSS:")
+}
+
+/// The memory of this process that the kernel has under this name.
+pub fn memory(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -17,6 +17,7 @@ mod peers;
 mod random;
 mod report;
 mod rounds;
+mod rows;
 mod syncs;
 mod table;
 mod work;
@@ -54,7 +55,9 @@ fn command(arguments: &Arguments) -> peer::Result<()> {
             list();
             Ok(())
         }
+        "rows" => rows::command(arguments),
         "cell" => one_cell(arguments),
+        "row-cell" => rows::one_cell(arguments),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -3,7 +3,7 @@
 mod adding;
 mod backlog;
 mod drain;
-mod reopen;
+pub mod reopen;
 
 use std::path::Path;
 use std::time::Duration;

@@ -56,7 +56,7 @@ fn place(folder: &Path, class: Class, opening: u32) -> Result<PathBuf> {
 }
 
 /// Synced: what the disk has yet to write of the copy is nobody's to wait for.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
