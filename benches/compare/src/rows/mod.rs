@@ -187,3 +187,52 @@ pub fn one_cell(arguments: &Arguments) -> Result<()> {
         .ok_or("there is no such cell")?;
     cell::tell(&(row.run)(parts, folder, &Plan::new(arguments))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_finds_the_row_of_every_cell_by_its_name() {
+        let plan = Plan::new(&Arguments::default());
+        for row in &ROWS {
+            let tasks = (row.tasks)(&plan);
+            for task in tasks.iter().filter(|task| task.peer.is_none()) {
+                let found = task.name.split('-').next().and_then(find);
+                assert_eq!(found.map(|row| row.name), Some(row.name), "{}", task.name);
+            }
+            let mut names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(
+                names.len(),
+                tasks.len(),
+                "{} has two cells of a name",
+                row.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_bears_that_its_cells_failed() {
+        let plan = Plan::new(&Arguments::default());
+        for row in &ROWS {
+            assert!((row.judge)(&Samples::default(), &plan).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_row_finds_the_cells_that_it_asked_for() {
+        let plan = Plan::new(&Arguments::default());
+        // The other two need more than the figures that every cell has.
+        let rows = ["sizes", "capacity", "rotation", "submit", "sqlite"];
+        for row in rows.into_iter().filter_map(find) {
+            let mut samples = Samples::default();
+            for task in (row.tasks)(&plan) {
+                samples.0.insert(task.name, Sample::default());
+            }
+            let findings = (row.judge)(&samples, &plan);
+            assert!(findings.len() >= samples.0.len() / 2, "{}", row.name);
+        }
+    }
+}

@@ -20,8 +20,11 @@ use crate::work::reopen::copy;
 const RECORDS: u64 = 1_000_000;
 /// Five segments of 204 batches, but for one: the active one is full.
 const FULL: u64 = 1_019_000;
-/// Four of them, and one batch in the fifth: what a kill costs without a scan.
+/// Four of them, and one batch in the fifth: the active one is almost empty.
 const BARE: u64 = 817_000;
+/// One batch in a segment of its size: what a kill costs without a scan.
+const LITTLE: u64 = 1_000;
+const LITTLE_BYTES: u64 = 1 << 20;
 const CLEAN_MS: f64 = 2.0;
 const SCAN_GB: f64 = 2.0;
 const CLEAN_OPENINGS: u32 = 5;
@@ -42,7 +45,8 @@ fn cell(end: &str, records: u64) -> String {
 pub fn tasks(_plan: &Plan) -> Vec<Task> {
     let mut tasks = vec![Task::own(&cell(CLEAN, RECORDS))];
     for end in [SYNCED, WRITTEN] {
-        tasks.extend([RECORDS, FULL, BARE].map(|records| Task::own(&cell(end, records))));
+        let all = [RECORDS, FULL, BARE, LITTLE];
+        tasks.extend(all.map(|records| Task::own(&cell(end, records))));
     }
     tasks
 }
@@ -53,10 +57,15 @@ pub fn run(parts: &[&str], folder: &Path, _plan: &Plan) -> Result<Sample> {
     };
     let filled = folder.join("filled");
     fs::create_dir_all(&filled)?;
-    let queue = options(SyncPolicy::Manual).open(place(&filled))?;
+    let records = records.parse()?;
+    let mut options = options(SyncPolicy::Manual);
+    if records == LITTLE {
+        options = options.segment_bytes(LITTLE_BYTES);
+    }
+    let queue = options.open(place(&filled))?;
     // Its cursor is made before, so that the first read makes no file.
     drop(queue.consumer("rows")?);
-    fill(&queue, records.parse()?, &Payloads::new(RECORD_BYTES))?;
+    fill(&queue, records, &Payloads::new(RECORD_BYTES))?;
     if end != WRITTEN {
         queue.sync()?;
     }
@@ -149,39 +158,45 @@ pub fn judge(samples: &Samples, _plan: &Plan) -> Vec<Finding> {
         findings.push(Finding::new("clean: first read after it", first, "ms"));
     }
     for end in [SYNCED, WRITTEN] {
-        for (records, words) in [(RECORDS, "1 000 000"), (FULL, "a full segment")] {
-            let Some(sample) = samples.of(&cell(end, records)) else {
-                continue;
-            };
-            let what = |name: &str| format!("killed, all {end}, {words}: {name}");
-            let (bytes, open_ms) = (sample.more["scanned_bytes"], sample.more["open_ms"]);
-            findings.push(Finding::new(what("open"), open_ms, "ms"));
-            let first = sample.more["first_ms"];
-            findings.push(Finding::new(what("first read"), first, "ms"));
-            findings.push(Finding::new(what("scanned"), bytes / 1e6, "MB"));
-            findings.push(Finding::new(
-                what("segments scanned"),
-                sample.more["segments"],
-                "",
-            ));
-            findings.push(
-                Finding::new(what("rate"), gigabytes_a_second(bytes, open_ms), "GB/s")
-                    .target(Target::AtLeast(SCAN_GB)),
-            );
+        for (records, words) in [
+            (RECORDS, "1 000 000"),
+            (FULL, "a full segment"),
+            (BARE, "an empty segment"),
+        ] {
+            let sample = samples.of(&cell(end, records));
+            findings.extend(sample.into_iter().flat_map(|sample| {
+                let what = format!("killed, all {end}, {words}");
+                judge_one(&what, sample)
+            }));
         }
         findings.extend(judge_scan(samples, end).unwrap_or_default());
     }
     findings
 }
 
-/// The rate of the scan alone: what a full segment takes beyond an almost empty one.
+fn judge_one(words: &str, sample: &Sample) -> Vec<Finding> {
+    let what = |name: &str| format!("{words}: {name}");
+    let (bytes, open_ms) = (sample.more["scanned_bytes"], sample.more["open_ms"]);
+    let rate = gigabytes_a_second(bytes, open_ms);
+    vec![
+        Finding::new(what("open"), open_ms, "ms"),
+        Finding::new(what("first read"), sample.more["first_ms"], "ms"),
+        Finding::new(what("scanned"), bytes / 1e6, "MB"),
+        Finding::new(what("segments scanned"), sample.more["segments"], ""),
+        Finding::new(what("rate"), rate, "GB/s").target(Target::AtLeast(SCAN_GB)),
+    ]
+}
+
+/// The rate of the scan alone: what a full segment takes beyond next to none.
 fn judge_scan(samples: &Samples, end: &str) -> Option<Vec<Finding>> {
-    let (full, bare) = (samples.of(&cell(end, FULL))?, samples.of(&cell(end, BARE))?);
-    let more = |name: &str| full.more[name] - bare.more[name];
+    let full = samples.of(&cell(end, FULL))?;
+    let little = samples.of(&cell(end, LITTLE))?;
+    let more = |name: &str| full.more[name] - little.more[name];
     let rate = gigabytes_a_second(more("scanned_bytes"), more("open_ms"));
     let what = |name: &str| format!("killed, all {end}: {name}");
+    let open_ms = little.more["open_ms"];
     Some(vec![
-        Finding::new(what("open, nothing to scan"), bare.more["open_ms"], "ms"),
+        Finding::new(what("open with 1 MiB to scan"), open_ms, "ms"),
         Finding::new(what("rate of the scan alone"), rate, "GB/s"),
     ])
 }

@@ -33,13 +33,13 @@ pub struct Measured {
 
 #[derive(Debug, Serialize)]
 pub struct Round {
-    pub round: u32,
+    pub number: u32,
     pub findings: Vec<Finding>,
     pub cells: BTreeMap<String, Sample>,
 }
 
 impl Report {
-    pub fn add(&mut self, round: u32, row: &Row, samples: &Samples, findings: Vec<Finding>) {
+    pub fn add(&mut self, number: u32, row: &Row, samples: &Samples, findings: Vec<Finding>) {
         let known = self.rows.iter().position(|known| known.name == row.name);
         let at = known.unwrap_or_else(|| {
             self.rows.push(Measured {
@@ -51,7 +51,7 @@ impl Report {
             self.rows.len() - 1
         });
         self.rows[at].rounds.push(Round {
-            round,
+            number,
             findings,
             cells: samples.0.clone(),
         });

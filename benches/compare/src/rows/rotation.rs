@@ -210,10 +210,12 @@ pub fn judge(samples: &Samples, _plan: &Plan) -> Vec<Finding> {
             continue;
         };
         for beside in besides(policy) {
-            let Some(sample) = samples.of(&cell(policy, threads, beside)) else {
-                continue;
-            };
-            findings.extend(judge_one(policy, threads, beside, sample, neither));
+            let measured = samples.of(&cell(policy, threads, beside));
+            findings.extend(
+                measured
+                    .into_iter()
+                    .flat_map(|measured| judge_one(policy, threads, beside, measured, neither)),
+            );
         }
     }
     findings
