@@ -1,7 +1,9 @@
 //! Rounds over the rows, in each all its cells in a new order.
 
 use std::path::Path;
-use std::time::Instant;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::report::Report;
 use super::sample::{Sample, Samples};
@@ -10,6 +12,10 @@ use crate::cell::Scratch;
 use crate::peer::Result;
 use crate::peers;
 use crate::random::Random;
+
+/// How long a disk has to be idle before a cell begins, and how long that is waited for.
+const IDLE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub struct Campaign<'a> {
     pub scratch: &'a Scratch,
@@ -52,6 +58,7 @@ impl Campaign<'_> {
     fn measure(&self, tasks: &[Task], report: &mut Report) -> Samples {
         let mut samples = Samples::default();
         for task in tasks {
+            wait_for_the_disk();
             match self.sample(task) {
                 Ok(sample) => {
                     samples.0.insert(task.name.clone(), sample);
@@ -77,5 +84,40 @@ impl Campaign<'_> {
             words.push("--huge".to_owned());
         }
         self.scratch.measure(&task.name, &[], &words)
+    }
+}
+
+/// Cells of `Manual` leave much behind that is still to be written or discarded: it is not the
+/// next one's to wait for.
+fn wait_for_the_disk() {
+    Command::new("sync").status().ok();
+    let began = Instant::now();
+    let mut idle_since = Instant::now();
+    while idle_since.elapsed() < IDLE && began.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(5));
+        let statistics = std::fs::read_to_string("/proc/diskstats").unwrap_or_default();
+        if in_flight(&statistics) > 0 {
+            idle_since = Instant::now();
+        }
+    }
+}
+
+/// Requests that any disk is working on: the ninth figure after its name.
+fn in_flight(statistics: &str) -> u64 {
+    let lines = statistics.lines();
+    lines
+        .filter_map(|line| line.split_whitespace().nth(11)?.parse::<u64>().ok())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_requests_in_flight_are_those_of_all_disks() {
+        let statistics = "253 0 vda 1 2 3 4 5 6 7 8 3 10 11\n253 16 vdb 1 2 3 4 5 6 7 8 2 10 11\n";
+        assert_eq!(in_flight(statistics), 5);
+        assert_eq!(in_flight(""), 0);
     }
 }

@@ -150,7 +150,7 @@ pub fn run(parts: &[&str], folder: &Path, plan: &Plan) -> Result<Sample> {
 #[derive(Default)]
 struct Called {
     calls: Histogram,
-    /// Of these, those that met a rotation.
+    /// Of here, those that met a rotation.
     rotating: Histogram,
     spent: Duration,
 }
@@ -229,13 +229,13 @@ fn judge_one(
     neither: &Sample,
 ) -> Vec<Finding> {
     let what = |name: &str| format!("{policy} {threads} {beside}: {name}");
-    let (these, those) = (&sample.figures, &neither.figures);
+    let (here, alone) = (&sample.figures, &neither.figures);
     let mut findings = Vec::new();
     for (name, figure, other) in [
-        ("p50", these.p50_us, those.p50_us),
-        ("p99", these.p99_us, those.p99_us),
-        ("p99.9", these.p999_us, those.p999_us),
-        ("worst", these.max_us, those.max_us),
+        ("p50", here.p50_us, alone.p50_us),
+        ("p99", here.p99_us, alone.p99_us),
+        ("p99.9", here.p999_us, alone.p999_us),
+        ("worst", here.max_us, alone.max_us),
     ] {
         let mut finding = Finding::new(what(name), figure, "us");
         if beside != NEITHER {

@@ -12,8 +12,9 @@ use crate::payloads::Payloads;
 use crate::peer::Result;
 use crate::syncs;
 
-/// Bytes of frames that a cell may write: the page cache holds them, and the disk has room.
-pub const BYTES_MAX: u64 = 512 << 20;
+/// Bytes of frames that a cell may write: a disk that is lent by the second slows down for who
+/// comes next otherwise.
+pub const BYTES_MAX: u64 = 256 << 20;
 /// What a frame takes beside its payload.
 pub const FRAME_BYTES: u64 = 72;
 /// Of most rows.

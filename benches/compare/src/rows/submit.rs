@@ -1,9 +1,12 @@
 //! One thread with many tickets outstanding, beside one that commits batches of as many.
+//!
+//! A record is in the kernel when `submit` returns, one write each, as with `Manual`: what that
+//! reaches without any sync is shown beside it, and so are batches of the size that peers have.
 
 use std::collections::VecDeque;
 use std::path::Path;
 
-use forebay::SyncPolicy;
+use forebay::{SyncPolicy, Ticket};
 
 use super::finding::{Finding, Target};
 use super::sample::{Sample, Samples};
@@ -15,14 +18,21 @@ use crate::peer::Result;
 
 const OUTSTANDING: usize = 1_000;
 const TICKETS: &str = "submit-tickets";
-const BATCHES: &str = "submit-batches";
+const BATCHES: &str = "submit-batches-1000";
+const HUNDREDS: &str = "submit-batches-100";
+const WRITTEN: &str = "submit-written";
 
 pub fn tasks(_plan: &Plan) -> Vec<Task> {
-    vec![Task::own(TICKETS), Task::own(BATCHES)]
+    let cells = [TICKETS, BATCHES, HUNDREDS, WRITTEN];
+    cells.map(Task::own).into()
 }
 
 pub fn run(parts: &[&str], folder: &Path, plan: &Plan) -> Result<Sample> {
-    let queue = options(SyncPolicy::Always).open(place(folder))?;
+    let policy = match parts {
+        ["written"] => SyncPolicy::Manual,
+        _ => SyncPolicy::Always,
+    };
+    let queue = options(policy).open(place(folder))?;
     let payloads = Payloads::new(RECORD_BYTES);
     let calls_max = calls_max(RECORD_BYTES);
     match parts {
@@ -32,22 +42,26 @@ pub fn run(parts: &[&str], folder: &Path, plan: &Plan) -> Result<Sample> {
                 if tickets.len() == OUTSTANDING
                     && let Some(oldest) = tickets.pop_front()
                 {
-                    forebay::Ticket::wait(&oldest)?;
+                    Ticket::wait(&oldest)?;
                 }
                 tickets.push_back(queue.submit(payloads.get(number))?);
                 Ok(())
             })
         }
-        ["batches"] => {
-            let records = float(OUTSTANDING as u64);
-            let calls_max = calls_max / OUTSTANDING as u64;
-            measure(plan.seconds, calls_max, records, |number| {
-                let first = number * OUTSTANDING;
-                let batch = (first..first + OUTSTANDING).map(|number| payloads.get(number));
+        ["batches", records] => {
+            let records: usize = records.parse()?;
+            let (per_call, calls_max) = (float(records as u64), calls_max / records as u64);
+            measure(plan.seconds, calls_max, per_call, |number| {
+                let first = number * records;
+                let batch = (first..first + records).map(|number| payloads.get(number));
                 queue.enqueue_batch(batch)?;
                 Ok(())
             })
         }
+        ["written"] => measure(plan.seconds, calls_max, 1.0, |number| {
+            queue.enqueue(payloads.get(number))?;
+            Ok(())
+        }),
         _ => Err("there is no such cell".into()),
     }
 }
@@ -58,12 +72,23 @@ pub fn judge(samples: &Samples, _plan: &Plan) -> Vec<Finding> {
     };
     let (tickets, batches) = (&tickets.figures, &batches.figures);
     let mut findings = vec![
-        Finding::new("records a second : batches", tickets.per_second, "/s")
-            .against(batches.per_second)
-            .target(Target::AtLeast(1.0)),
+        Finding::new(
+            "records a second : batches of 1000",
+            tickets.per_second,
+            "/s",
+        )
+        .against(batches.per_second)
+        .target(Target::AtLeast(1.0)),
     ];
-    if let (Some(these), Some(those)) = (tickets.records_per_sync, batches.records_per_sync) {
-        findings.push(Finding::new("records a sync : batches", these, "").against(those));
+    for (cell, words) in [(HUNDREDS, "batches of 100"), (WRITTEN, "Manual, no sync")] {
+        let other = samples.of(cell).map(|sample| sample.figures.per_second);
+        findings.extend(other.map(|other| {
+            let what = format!("records a second : {words}");
+            Finding::new(what, tickets.per_second, "/s").against(other)
+        }));
+    }
+    if let (Some(one), Some(other)) = (tickets.records_per_sync, batches.records_per_sync) {
+        findings.push(Finding::new("records a sync : batches of 1000", one, "").against(other));
     }
     for (what, figure) in [
         ("a submit with its wait, p50", tickets.p50_us),
