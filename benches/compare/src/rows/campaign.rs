@@ -1,6 +1,8 @@
 //! Rounds over the rows, in each all its cells in a new order.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +17,10 @@ use crate::random::Random;
 
 /// How long a disk has to be idle before a cell begins, and how long that is waited for.
 const IDLE: Duration = Duration::from_millis(50);
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So much slower than at its best a disk may be.
+const SLOWER: u32 = 2;
+const SYNCS: u8 = 21;
 
 pub struct Campaign<'a> {
     pub scratch: &'a Scratch,
@@ -29,6 +34,7 @@ pub struct Campaign<'a> {
 impl Campaign<'_> {
     pub fn run(&self, report: &mut Report) -> Result<()> {
         let mut random = Random::new(self.seed);
+        let mut gauge = Gauge::new(self.scratch.path());
         let began = Instant::now();
         for round in 1..=self.rounds {
             let mut rows = self.rows.to_vec();
@@ -43,7 +49,7 @@ impl Campaign<'_> {
                     row.name,
                     tasks.len()
                 );
-                let samples = self.measure(&tasks, report);
+                let samples = self.measure(&tasks, &mut gauge, report)?;
                 report.add(round, row, &samples, (row.judge)(&samples, &self.plan));
             }
             // A campaign that is broken off is not lost.
@@ -55,10 +61,10 @@ impl Campaign<'_> {
         Ok(())
     }
 
-    fn measure(&self, tasks: &[Task], report: &mut Report) -> Samples {
+    fn measure(&self, tasks: &[Task], gauge: &mut Gauge, report: &mut Report) -> Result<Samples> {
         let mut samples = Samples::default();
         for task in tasks {
-            wait_for_the_disk();
+            gauge.wait()?;
             match self.sample(task) {
                 Ok(sample) => {
                     samples.0.insert(task.name.clone(), sample);
@@ -70,7 +76,7 @@ impl Campaign<'_> {
                 }
             }
         }
-        samples
+        Ok(samples)
     }
 
     fn sample(&self, task: &Task) -> std::result::Result<Sample, String> {
@@ -87,18 +93,60 @@ impl Campaign<'_> {
     }
 }
 
-/// Cells of `Manual` leave much behind that is still to be written or discarded: it is not the
-/// next one's to wait for.
-fn wait_for_the_disk() {
-    Command::new("sync").status().ok();
-    let began = Instant::now();
-    let mut idle_since = Instant::now();
-    while idle_since.elapsed() < IDLE && began.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(5));
-        let statistics = std::fs::read_to_string("/proc/diskstats").unwrap_or_default();
-        if in_flight(&statistics) > 0 {
-            idle_since = Instant::now();
+/// Tells when the disk is as fast as it was, so that a cell does not pay for those before it.
+struct Gauge {
+    file: PathBuf,
+    best: Duration,
+}
+
+impl Gauge {
+    fn new(folder: &Path) -> Self {
+        Self {
+            file: folder.join("gauge"),
+            best: Duration::MAX,
         }
+    }
+
+    /// Cells of `Manual` leave much behind that is still to be written or discarded, and disks
+    /// that are lent lower their speed for a while after much work.
+    fn wait(&mut self) -> Result<()> {
+        Command::new("sync").status()?;
+        let began = Instant::now();
+        let mut idle_since = Instant::now();
+        while began.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+            let statistics = std::fs::read_to_string("/proc/diskstats").unwrap_or_default();
+            if in_flight(&statistics) > 0 {
+                idle_since = Instant::now();
+            }
+            if idle_since.elapsed() >= IDLE {
+                let cost = self.sync_cost()?;
+                self.best = self.best.min(cost);
+                if cost <= self.best * SLOWER {
+                    return Ok(());
+                }
+                thread::sleep(IDLE * 4);
+            }
+        }
+        eprintln!("          the disk is slower than it was");
+        Ok(())
+    }
+
+    /// The median of a few syncs of a block that is there.
+    fn sync_cost(&self) -> Result<Duration> {
+        let mut file = File::create(&self.file)?;
+        file.write_all(&[1; 4096])?;
+        file.sync_all()?;
+        let mut costs = Vec::new();
+        for byte in 0..SYNCS {
+            let began = Instant::now();
+            file.rewind()?;
+            file.write_all(&[byte; 4096])?;
+            file.sync_data()?;
+            costs.push(began.elapsed());
+        }
+        costs.sort_unstable();
+        Ok(costs[costs.len() / 2])
     }
 }
 
