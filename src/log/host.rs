@@ -7,6 +7,8 @@ use std::fmt::Debug;
 use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::storage::ProcessMark;
+
 /// The machine under a log.
 #[cfg_attr(
     not(feature = "test-support"),
@@ -40,13 +42,31 @@ pub(super) fn is_older(time: u64, age: Duration, now: u64) -> bool {
 }
 
 /// The machine that the program runs on.
-#[derive(Debug, Default)]
-pub(crate) struct SystemHost;
+#[derive(Debug)]
+pub(crate) struct SystemHost {
+    /// The process that made this.
+    process: u32,
+    /// Tells whether we still are that process; without it the system is asked each time, which
+    /// is a call into the kernel, and every record asks more than once.
+    mark: Option<ProcessMark>,
+}
+
+impl SystemHost {
+    pub(crate) fn new() -> Self {
+        Self {
+            process: std::process::id(),
+            mark: ProcessMark::set(),
+        }
+    }
+}
 
 impl Host for SystemHost {
     fn now(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        nanoseconds(since.unwrap_or_default())
+        let since = since.unwrap_or_default();
+        // Until the year 2554; `as_nanos` would multiply and compare 128 bits.
+        let seconds = since.as_secs().saturating_mul(1_000_000_000);
+        seconds.saturating_add(u64::from(since.subsec_nanos()))
     }
 
     fn random(&self) -> u64 {
@@ -68,7 +88,11 @@ impl Host for SystemHost {
     }
 
     fn process(&self) -> u32 {
-        std::process::id()
+        if self.mark.as_ref().is_some_and(ProcessMark::is_here) {
+            self.process
+        } else {
+            std::process::id()
+        }
     }
 }
 
@@ -78,8 +102,19 @@ mod tests {
 
     #[test]
     fn random_bits_do_not_repeat() {
-        let drawn: std::collections::HashSet<u64> =
-            (0..10_000).map(|_| SystemHost.random()).collect();
+        let host = SystemHost::new();
+        let drawn: std::collections::HashSet<u64> = (0..10_000).map(|_| host.random()).collect();
         assert_eq!(drawn.len(), 10_000);
+    }
+
+    #[test]
+    fn the_process_is_the_one_that_runs_with_a_mark_and_without() {
+        let id = std::process::id();
+        assert_eq!(SystemHost::new().process(), id);
+        let unmarked = SystemHost {
+            process: id.wrapping_add(1),
+            mark: None,
+        };
+        assert_eq!(unmarked.process(), id, "nothing is believed without a mark");
     }
 }

@@ -72,7 +72,7 @@ impl QueueOptions {
                 may_create: true,
             },
             listener: None,
-            host: Arc::new(SystemHost),
+            host: Arc::new(SystemHost::new()),
             network: false,
         }
     }

@@ -1,14 +1,14 @@
-//! Read-only views of files: the one file with `unsafe`.
+//! Read-only views of files, and a page that a fork finds empty: the one file with `unsafe`.
 //!
 //! # Safety
 //!
-//! Only index files are mapped. An index is written whole under a temporary name and never changed
+//! Only index files are mapped, and one page without a file (see [`ProcessMark`]). An index is written whole under a temporary name and never changed
 //! or shortened by us after it has its own name; a new one replaces it by rename, which leaves the
 //! mapped file as it was. What remains is another program that shortens the file while the queue's
 //! lock is held: reading past the new end raises SIGBUS, as it would for any mapping.
 #![allow(
     unsafe_code,
-    reason = "mapping a file is unsafe by nature; this is the only place"
+    reason = "mapping memory is unsafe by nature; this is the only place"
 )]
 
 use std::ops::Deref;
@@ -52,5 +52,72 @@ impl Deref for Map {
             #[cfg(feature = "test-support")]
             Bytes::Held(bytes) => bytes,
         }
+    }
+}
+
+/// A byte that is set in the process that made it and zero in every fork of it, so that a fork is
+/// noticed without a system call.
+#[derive(Debug)]
+pub(crate) struct ProcessMark {
+    /// Raw on purpose: no reference to the page ever lives while a fork empties it.
+    #[cfg(target_os = "linux")]
+    page: memmap2::MmapRaw,
+}
+
+impl ProcessMark {
+    /// Marks this process; `None` where the system cannot empty a page for forks (Linux since 4.14
+    /// can).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn set() -> Option<Self> {
+        const PAGE: usize = 1;
+        let page = memmap2::MmapOptions::new().len(PAGE).map_anon().ok()?;
+        let mut page = memmap2::MmapRaw::from(page);
+        // SAFETY: `madvise` asks for a mapping of ours that begins on a page. `page` is one, made
+        // here, private and without a file; what this advice changes is what a fork finds in it.
+        let advised =
+            unsafe { libc::madvise(page.as_mut_ptr().cast(), PAGE, libc::MADV_WIPEONFORK) };
+        if advised != 0 {
+            return None;
+        }
+        // SAFETY: the pointer is to the page, which is writable and nobody else's.
+        unsafe { page.as_mut_ptr().write_volatile(1) };
+        Some(Self { page })
+    }
+
+    /// Marks nothing: no such page can be had.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn set() -> Option<Self> {
+        None
+    }
+
+    /// Whether this is the process that set the mark, and no fork of it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_here(&self) -> bool {
+        // SAFETY: the page is mapped as long as `self` lives, a fork's copy included, and nothing
+        // writes to it after `set`, so there is no race. The kernel empties it in the fork before
+        // the fork runs. Volatile, because that happens behind the compiler's back: every call
+        // reads, and none is answered from an earlier one.
+        unsafe { self.page.as_ptr().read_volatile() == 1 }
+    }
+
+    /// There never is one.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn is_here(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_that_set_a_mark_finds_it_from_every_thread() {
+        let mark = ProcessMark::set().expect("Linux since 4.14");
+        assert!(mark.is_here());
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert!(mark.is_here(), "threads are no forks"));
+        });
+        assert!(mark.is_here());
     }
 }

@@ -38,6 +38,7 @@ use crate::error::{Error, ErrorKind, FullReason, Result};
 pub use disk::DiskDirectory;
 pub use filesystem::Filesystem;
 pub use map::Map;
+pub(crate) use map::ProcessMark;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
