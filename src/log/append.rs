@@ -41,7 +41,7 @@ impl Log {
             );
             return Err(Error::new(ErrorKind::RecordTooLarge, what));
         };
-        let digest = self.framing().digest(payload);
+        let digest = self.framing.digest(payload);
         Ok(Prepared {
             payload,
             length,
@@ -180,7 +180,7 @@ impl Log {
 
     /// The frame bytes of a batch; refuses one that no segment can hold.
     fn check_batch(&self, records: &[Prepared<'_>]) -> Result<u64> {
-        let framing = self.framing();
+        let framing = self.framing;
         let bytes = records.iter().fold(0_u64, |sum, record| {
             sum.saturating_add(framing.frame_bytes(record.length))
         });

@@ -86,6 +86,8 @@ pub(crate) trait Cursors: std::fmt::Debug + Send + Sync {
 pub(crate) struct Log {
     directory: Arc<dyn Directory>,
     identity: Identity,
+    /// How frames are laid out, as far as it does not depend on the segment.
+    framing: Framing,
     settings: Settings,
     host: Arc<dyn Host>,
     listener: Option<Arc<dyn Listener>>,
@@ -301,10 +303,5 @@ impl Log {
         let error = self.poison_on_loss(error, &mut notices);
         self.tell_all(notices);
         error
-    }
-
-    /// How frames are laid out, as far as it does not depend on the segment.
-    fn framing(&self) -> Framing {
-        Framing::new(self.identity.queue, 0, self.identity.integrity)
     }
 }

@@ -17,7 +17,8 @@ use super::{Host, Log, Preallocate, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Listener;
 use crate::format::{
-    CURSORS, IDENTITY, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot, segment_file,
+    CURSORS, Framing, IDENTITY, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot,
+    segment_file,
 };
 use crate::position::{Epoch, QueueId, SegmentNumber};
 use crate::recovery::{
@@ -279,6 +280,7 @@ fn assemble(
         enqueued: AtomicU64::new(0),
         syncs: AtomicU64::new(0),
         directory: means.directory,
+        framing: Framing::new(queue, 0, begun.identity.integrity),
         identity: begun.identity,
         settings,
         host: means.host,
