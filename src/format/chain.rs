@@ -10,7 +10,7 @@
 )]
 
 use super::checksum::crc32c;
-use super::fields::FieldWriter;
+use super::fields::{FieldFiller, FieldWriter};
 use super::{FrameHeader, Integrity};
 use crate::position::{Epoch, Sequence};
 
@@ -52,18 +52,13 @@ impl Chain {
     /// The chain after the record that `header` and `digest` describe.
     pub(crate) fn after_record(self, header: &FrameHeader, digest: &RecordDigest) -> Self {
         let mut block = [0; 56];
-        let fields: [&[u8]; 6] = [
-            &digest.hash,
-            &header.sequence.get().to_le_bytes(),
-            &header.time.to_le_bytes(),
-            &header.length.to_le_bytes(),
-            &header.kind.to_le_bytes(),
-            &header.flags.bits().to_le_bytes(),
-        ];
-        let mut place = block.iter_mut();
-        for (to, from) in place.by_ref().zip(fields.into_iter().flatten()) {
-            *to = *from;
-        }
+        FieldFiller(&mut block)
+            .put(digest.hash)
+            .put(header.sequence.get().to_le_bytes())
+            .put(header.time.to_le_bytes())
+            .put(header.length.to_le_bytes())
+            .put(header.kind.to_le_bytes())
+            .put(header.flags.bits().to_le_bytes());
         self.keyed(&block)
     }
 

@@ -53,6 +53,22 @@ impl FieldWriter<'_> {
     }
 }
 
+/// Puts fields into bytes that are there already, front to back. What does not fit is left out.
+///
+/// Every field's width is known to the compiler, so that a header costs a few moves of words.
+#[derive(Debug)]
+pub(super) struct FieldFiller<'a>(pub(super) &'a mut [u8]);
+
+impl FieldFiller<'_> {
+    pub(super) fn put<const N: usize>(&mut self, field: [u8; N]) -> &mut Self {
+        if let Some((place, rest)) = std::mem::take(&mut self.0).split_first_chunk_mut() {
+            *place = field;
+            self.0 = rest;
+        }
+        self
+    }
+}
+
 /// A length in memory as a length on disk. `usize` has at most 64 bits wherever Rust runs today.
 pub(crate) fn wide(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
@@ -84,5 +100,15 @@ mod tests {
         assert_eq!(fields.u64(), Some(7));
         assert_eq!(fields.bytes::<2>(), Some(*b"xy"));
         assert_eq!(fields.u16(), None);
+    }
+
+    #[test]
+    fn fields_fill_bytes_in_order_and_never_beyond() {
+        let mut bytes = [9; 7];
+        FieldFiller(&mut bytes)
+            .put(0x0201_u16.to_le_bytes())
+            .put([3, 4, 5])
+            .put(0_u32.to_le_bytes());
+        assert_eq!(bytes, [1, 2, 3, 4, 5, 9, 9]);
     }
 }

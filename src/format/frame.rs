@@ -16,7 +16,7 @@
 )]
 
 use super::checksum::{MaskSeed, crc32c};
-use super::fields::{FieldReader, FieldWriter, narrow, wide};
+use super::fields::{FieldFiller, FieldReader, FieldWriter, narrow, wide};
 use super::{ALIGNMENT, Chain, Defect, Integrity, RecordDigest};
 use crate::position::{Offset, QueueId, Sequence};
 
@@ -123,31 +123,30 @@ impl Framing {
     ) {
         let mask = self.seed.at(offset);
         let mut lead = [0; 72];
-        let mut fields = Lead {
-            bytes: &mut lead,
-            at: 4,
-        };
-        fields.put(&(header.payload_checksum ^ mask).to_le_bytes());
-        fields.put(&header.length.to_le_bytes());
-        fields.put(&header.kind.to_le_bytes());
-        fields.put(&header.flags.bits().to_le_bytes());
-        fields.put(&header.sequence.get().to_le_bytes());
-        fields.put(&header.time.to_le_bytes());
-        fields.put(&header.watermark.get().to_le_bytes());
-        if self.integrity == Integrity::Chained {
-            fields.put(&header.chain.bytes());
+        let mut fields = FieldFiller(&mut lead);
+        fields
+            .put([0; 4])
+            .put((header.payload_checksum ^ mask).to_le_bytes())
+            .put(header.length.to_le_bytes())
+            .put(header.kind.to_le_bytes())
+            .put(header.flags.bits().to_le_bytes())
+            .put(header.sequence.get().to_le_bytes())
+            .put(header.time.to_le_bytes())
+            .put(header.watermark.get().to_le_bytes());
+        match self.integrity {
+            Integrity::Chained => {
+                fields.put(header.chain.bytes());
+                seal(&mut lead, mask, out);
+            }
+            Integrity::Crc32c => {
+                if let Some(lead) = lead.first_chunk_mut::<40>() {
+                    seal(lead, mask, out);
+                }
+            }
         }
-        let end = fields.at;
-        let checksum = crc32c(lead.get(4..end).unwrap_or_default()) ^ mask;
-        Lead {
-            bytes: &mut lead,
-            at: 0,
-        }
-        .put(&checksum.to_le_bytes());
-        out.extend_from_slice(lead.get(..end).unwrap_or_default());
         out.extend_from_slice(payload);
-        let padded = wide(end).saturating_add(wide(payload.len()));
-        let padding = padded.next_multiple_of(ALIGNMENT).saturating_sub(padded);
+        let ends = self.header_bytes().saturating_add(wide(payload.len()));
+        let padding = ends.next_multiple_of(ALIGNMENT).saturating_sub(ends);
         out.extend_from_slice([0; 8].get(..narrow(padding)).unwrap_or_default());
     }
 
@@ -245,20 +244,12 @@ impl Framing {
     }
 }
 
-/// A header on the stack, written front to back.
-struct Lead<'a> {
-    bytes: &'a mut [u8; 72],
-    at: usize,
-}
-
-impl Lead<'_> {
-    fn put(&mut self, field: &[u8]) {
-        let end = self.at.saturating_add(field.len());
-        if let Some(place) = self.bytes.get_mut(self.at..end) {
-            place.copy_from_slice(field);
-        }
-        self.at = end;
+/// Puts its checksum into the header `lead` and appends it to `out`.
+fn seal<const N: usize>(lead: &mut [u8; N], mask: u32, out: &mut Vec<u8>) {
+    if let Some((checksum, covered)) = lead.split_first_chunk_mut() {
+        *checksum = (crc32c(covered) ^ mask).to_le_bytes();
     }
+    out.extend_from_slice(lead);
 }
 
 /// A header's fields as stored, nothing checked.
