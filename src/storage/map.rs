@@ -71,7 +71,7 @@ impl ProcessMark {
     pub(crate) fn set() -> Option<Self> {
         const PAGE: usize = 1;
         let page = memmap2::MmapOptions::new().len(PAGE).map_anon().ok()?;
-        let mut page = memmap2::MmapRaw::from(page);
+        let page = memmap2::MmapRaw::from(page);
         // SAFETY: `madvise` asks for a mapping of ours that begins on a page. `page` is one, made
         // here, private and without a file; what this advice changes is what a fork finds in it.
         let advised =
