@@ -76,13 +76,13 @@ impl Group {
     }
 
     /// Calls one of the waiting to lead.
-    fn call_leader(&self) {
+    pub(super) fn call_leader(&self) {
         self.state.lock().lead = true;
         self.changed.notify_one();
     }
 
     /// Tells everyone in the group how its commit ended.
-    fn finish(&self, outcome: Result<()>) {
+    pub(super) fn finish(&self, outcome: Result<()>) {
         let mut state = self.state.lock();
         if state.outcome.is_none() {
             state.outcome = Some(outcome);

@@ -6,6 +6,7 @@ use forebay::storage::fault::{Call, CallKind, FaultyDirectory};
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{Queue, Retention, Sequence, SyncPolicy};
 
+use crate::golden::still_host;
 use crate::support::{fill, kill, open, open_storage, options, settle};
 
 /// A faulty storage over `memory` that records every call.
@@ -30,6 +31,14 @@ fn describe(call: &Call) -> String {
 
 fn segment(number: u64) -> String {
     format!("segments/{number:016}.log")
+}
+
+/// A queue in which nothing happens but what its callers do.
+fn open_still(storage: &FaultyDirectory) -> Queue {
+    options(SyncPolicy::Always)
+        .host(still_host())
+        .open_on(Arc::new(storage.clone()))
+        .expect("the queue opens")
 }
 
 /// Where `wanted` is the first time at or after `from`.
@@ -92,7 +101,7 @@ fn creation_writes_the_identity_last_with_the_folder_synced_before_and_after() {
 #[test]
 fn an_enqueue_returns_after_its_data_and_its_segments_name_are_synced() {
     let storage = watch(&MemoryDirectory::new());
-    let queue = open_watched(&storage, SyncPolicy::Always);
+    let queue = open_still(&storage);
     storage.record();
     fill(&queue, 1, 100);
     let first = calls(&storage);
@@ -136,7 +145,7 @@ fn the_watermark_crosses_a_segment_after_its_data_footer_and_name() {
     // The last write into the old segment is its footer; both segments and their names are synced,
     // oldest first, before the enqueue that rotated returns.
     let storage = watch(&MemoryDirectory::new());
-    let queue = open_watched(&storage, SyncPolicy::Always);
+    let queue = open_still(&storage);
     fill(&queue, 3, 1000);
     storage.record();
     fill(&queue, 1, 1000);

@@ -179,7 +179,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "case 20",
         file: "log/begin.rs",
         within: "fn install(",
-        find: "last.chain.after_epoch(self.epoch, created.header.salt, last.next)",
+        find: "last.chain.after_epoch(self.epoch, created.segment.header.salt, last.next)",
         replace: "last.chain",
         killer: "it_crash planted_gaps::told::a_new_run_is_bound_into_the_chain_and_a_rotation_is_not",
     },

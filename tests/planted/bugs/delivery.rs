@@ -215,8 +215,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A15",
         file: "log/reclaim.rs",
         within: "fn reclaim_segments(",
-        find: "self.directory.sync(SEGMENTS)",
-        replace: "Ok(())",
+        find: "self.sync_names(notices)?;",
+        replace: "",
         killer: "it_crash order::reclaim_syncs_cursors_then_the_state_before_a_name_changes",
     },
     Bug {
