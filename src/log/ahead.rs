@@ -5,9 +5,9 @@
 //!    block written. A rotation that needs the segment meanwhile waits for this: it would have to
 //!    do the same. From here on it may take the segment at any moment.
 //! 2. The file is synced, then its name.
-//! 3. With [`Preallocate::Zero`], zeros are written as far as the active segment has grown, and half
-//!    as far again: the cost follows the use. A writer that is faster gets a segment that is zeroed
-//!    in part.
+//! 3. With [`Preallocate::Zero`], zeros are written in slices, at the pace at which the active
+//!    segment fills, and a little ahead of it: the cost follows the use. A writer that is faster
+//!    gets a segment that is zeroed in part.
 //!
 //! Zeros never meet records: each piece is written under the lock under which the segment is taken,
 //! and only while it is not. Whoever syncs it after that waits for a sync from here that is still
@@ -28,12 +28,16 @@ use crate::segment::{NewSegment, create_segment};
 use crate::storage::File;
 use crate::sync::{Condvar, Mutex};
 
-/// What is zeroed before it is synced. All at once would hold up every commit meanwhile.
-const SLICE_BYTES: u64 = 256 << 10;
+/// What is zeroed at a time. The device is told to take it at once: a whole segment of dirty pages
+/// would hold up the first commit in it.
+const SLICE_BYTES: u64 = 64 << 10;
 
 /// Pieces in which zeros are written. Larger writes leave larger units in the page cache, which
 /// slow every later write into them (docs/PERFORMANCE.md).
 const PIECE_BYTES: usize = 4096;
+
+/// The next segment is zeroed 5/4 as fast as the active one fills.
+const LEAD: (u64, u64) = (5, 4);
 
 static ZEROS: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
 
@@ -72,6 +76,12 @@ struct Stage {
     syncing: bool,
 }
 
+/// `part` of `whole`, as a share of `of`.
+fn share(of: u64, part: u64, whole: u64) -> u64 {
+    let share = u128::from(of) * u128::from(part) / u128::from(whole.max(1));
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
 impl Ahead {
     /// The next segment, for whoever needs it now.
     pub(super) fn take(&self) -> Option<Created> {
@@ -104,13 +114,13 @@ impl Ahead {
         self.changed.notify_all();
     }
 
-    /// Writes the next piece of zeros before `goal`; false when there is none to be written.
-    fn zero_piece(&self, goal: u64) -> bool {
+    /// Writes the next piece of zeros; false when there is none to be written.
+    fn zero_piece(&self) -> bool {
         let mut stage = self.stage.lock();
         let Some(next) = &mut stage.next else {
             return false;
         };
-        let left = next.bytes.min(goal).saturating_sub(next.zeroed);
+        let left = next.bytes.saturating_sub(next.zeroed);
         let Some(zeros) = ZEROS.get(..narrow(left).min(PIECE_BYTES)) else {
             return false;
         };
@@ -152,7 +162,7 @@ impl Log {
         if self.ahead.stage.lock().next.is_none() {
             self.make_next(&mut notices);
         } else {
-            self.zero_slice(&mut notices);
+            self.zero_slice();
         }
         self.ask_again();
         self.tell_all(notices);
@@ -160,16 +170,22 @@ impl Log {
 
     /// Says when there is more to do.
     fn ask_again(&self) {
+        if !self.zeroes() {
+            return;
+        }
         let mut appends = self.appends.lock();
         let stage = self.ahead.stage.lock();
-        let Some(next) = &stage.next else {
+        let Some(active) = &appends.active else {
             return;
         };
-        if self.zeroes() && next.zeroed < next.bytes {
-            appends.prepare_at = next.zeroed / 3 * 2;
-            drop(stage);
-            self.note_growth(&mut appends);
-        }
+        let Some(next) = stage.next.as_ref().filter(|next| next.zeroed < next.bytes) else {
+            return;
+        };
+        // Where a slice more is due.
+        let due = share(active.bytes, next.zeroed, next.bytes);
+        appends.prepare_at = due / LEAD.0 * LEAD.1;
+        drop(stage);
+        self.note_growth(&mut appends);
     }
 
     /// Steps 1 and 2. What does not succeed is left to the rotation, which meets the error itself.
@@ -210,19 +226,14 @@ impl Log {
     }
 
     /// One slice of step 3.
-    fn zero_slice(&self, notices: &mut Notices) {
-        let goal = {
-            let appends = self.appends.lock();
-            let active = appends.active.as_ref();
-            let grown = active.map_or(0, |active| active.offset.get());
-            (grown + grown / 2 + SLICE_BYTES).next_multiple_of(wide(PIECE_BYTES))
-        };
+    fn zero_slice(&self) {
         let mut written = 0;
-        while written < SLICE_BYTES && self.check().is_ok() && self.ahead.zero_piece(goal) {
+        while written < SLICE_BYTES && self.check().is_ok() && self.ahead.zero_piece() {
             written += wide(PIECE_BYTES);
         }
-        if written > 0 {
-            self.sync_next(notices);
+        if let Some(next) = &self.ahead.stage.lock().next {
+            let slice = next.zeroed.saturating_sub(written)..next.zeroed;
+            next.created.segment.file.start_writeback(slice);
         }
     }
 

@@ -116,10 +116,10 @@ pub(crate) struct Settings {
 const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
 
 impl Settings {
-    /// The size of a segment that begins after `log_bytes` of the log: three times as much, so that
-    /// the log grows fourfold with each, within its limits.
+    /// The size of a segment that begins after `log_bytes` of the log: as much again, so that the
+    /// log doubles with each, within its limits.
     pub(crate) fn segment_bytes_at(&self, log_bytes: u64) -> u64 {
         let least = FIRST_SEGMENT_BYTES.min(self.segment_bytes);
-        log_bytes.saturating_mul(3).clamp(least, self.segment_bytes)
+        log_bytes.clamp(least, self.segment_bytes)
     }
 }

@@ -86,7 +86,7 @@ impl QueueOptions {
     /// The size at which the log goes on in a new file: 8 KiB to 32 GiB; default 64 MiB. A target,
     /// not a limit: a larger record has a segment to itself. Small ones cost a file each, large
     /// ones keep acknowledged records on the disk for longer. The first ones of a queue are
-    /// smaller, 1 MiB and then four times as much as the one before.
+    /// smaller, 1 MiB at first and then as much as all before them.
     pub fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.settings.segment_bytes = segment_bytes;
         self

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -345,7 +346,7 @@ impl File for DiskFile {
     }
 
     #[cfg(target_os = "linux")]
-    fn rewrite(&self, range: std::ops::Range<u64>) -> Result<()> {
+    fn rewrite(&self, range: Range<u64>) -> Result<()> {
         super::rewrite::rewrite_past_cache(self, &self.file, range)
     }
 
@@ -369,6 +370,12 @@ impl File for DiskFile {
             let source = io::Error::other("the file system did not reserve the blocks");
             failed("allocate", &self.path)(source)
         })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn start_writeback(&self, range: Range<u64>) {
+        // Where the file system cannot, its own time has to do.
+        let _is_under_way = super::map::start_writeback(&self.file, range);
     }
 
     fn map(&self) -> Result<Map> {

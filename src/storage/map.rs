@@ -1,11 +1,13 @@
-//! Read-only views of files, and a page that a fork finds empty: the one file with `unsafe`.
+//! Read-only views of files, a page that a fork finds empty, and a system call that the standard
+//! library lacks: the one file with `unsafe`.
 //!
 //! # Safety
 //!
-//! Only index files are mapped, and one page without a file (see [`ProcessMark`]). An index is written whole under a temporary name and never changed
-//! or shortened by us after it has its own name; a new one replaces it by rename, which leaves the
-//! mapped file as it was. What remains is another program that shortens the file while the queue's
-//! lock is held: reading past the new end raises SIGBUS, as it would for any mapping.
+//! Only index files are mapped, and one page without a file (see [`ProcessMark`]). An index is
+//! written whole under a temporary name and never changed or shortened by us after it has its own
+//! name; a new one replaces it by rename, which leaves the mapped file as it was. What remains is
+//! another program that shortens the file while the queue's lock is held: reading past the new end
+//! raises SIGBUS, as it would for any mapping.
 #![allow(
     unsafe_code,
     reason = "mapping memory is unsafe by nature; this is the only place"
@@ -105,6 +107,26 @@ impl ProcessMark {
     pub(crate) fn is_here(&self) -> bool {
         false
     }
+}
+
+/// Asks the system to write what is dirty of `range` to the device, without waiting for it and
+/// without making it durable (`sync_file_range(2)`). True if it does.
+#[cfg(target_os = "linux")]
+pub(super) fn start_writeback(file: &std::fs::File, range: std::ops::Range<u64>) -> bool {
+    use std::os::fd::AsRawFd;
+    let whole = (
+        i64::try_from(range.start),
+        i64::try_from(range.end.saturating_sub(range.start)),
+    );
+    let (Ok(offset), Ok(bytes)) = whole else {
+        return false;
+    };
+    let descriptor = file.as_raw_fd();
+    // SAFETY: the call takes no pointer, only a descriptor, which `file` keeps open meanwhile, and
+    // numbers, which the kernel checks.
+    let outcome =
+        unsafe { libc::sync_file_range(descriptor, offset, bytes, libc::SYNC_FILE_RANGE_WRITE) };
+    outcome == 0
 }
 
 #[cfg(all(test, target_os = "linux"))]

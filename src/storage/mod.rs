@@ -135,6 +135,13 @@ pub trait File: Debug + Send + Sync {
     /// (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
     fn sync(&self) -> Result<()>;
 
+    /// Asks the system to begin writing `range` to the medium, where it can, so that a later sync
+    /// finds less to do. A hint: it waits for nothing, and makes nothing durable.
+    fn start_writeback(&self, range: Range<u64>) {
+        // Most cannot.
+        drop(range);
+    }
+
     /// Writes what is in `range` again, unchanged, for the next sync to make durable even where
     /// an earlier one failed and left pages that only look clean: past the page cache, as far as
     /// platform and file system can.

@@ -8,6 +8,7 @@ mod plan;
 mod tests;
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -213,6 +214,10 @@ impl File for FaultyFile {
     fn allocate(&self, bytes: u64) -> Result<()> {
         self.ask(CallKind::Allocate)?;
         self.inner.allocate(bytes)
+    }
+
+    fn start_writeback(&self, range: Range<u64>) {
+        self.inner.start_writeback(range);
     }
 
     fn map(&self) -> Result<Map> {
