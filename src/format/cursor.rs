@@ -7,6 +7,7 @@
 )]
 
 use super::fields::{FieldReader, FieldWriter};
+use super::slot::SLOT_BODY_BYTES;
 use super::{Defect, Slot};
 use crate::position::{Epoch, Offset, Position, QueueId, SegmentNumber, Sequence};
 
@@ -44,7 +45,7 @@ impl Slot for CursorSlot {
     const MAGIC: [u8; 8] = *b"FBYCURSR";
 
     fn encode_body(&self) -> Vec<u8> {
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(SLOT_BODY_BYTES);
         FieldWriter(&mut body)
             .u64(self.generation)
             .bytes(&self.queue.get())

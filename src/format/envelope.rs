@@ -20,9 +20,13 @@ use super::{Defect, VERSION};
 /// Bytes before the body.
 const LEAD_BYTES: usize = 16;
 
+/// Bytes after the body.
+const CHECKSUM_BYTES: usize = 4;
+
 /// `body` in its envelope.
 pub(super) fn seal(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let around = LEAD_BYTES.saturating_add(CHECKSUM_BYTES);
+    let mut bytes = Vec::with_capacity(body.len().saturating_add(around));
     let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
     FieldWriter(&mut bytes)
         .bytes(&magic)

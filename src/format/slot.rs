@@ -12,6 +12,9 @@
 use super::{BLOCK_BYTES, Defect, envelope, narrow, wide};
 use crate::position::{Offset, QueueId};
 
+/// No slot's body is longer.
+pub(super) const SLOT_BODY_BYTES: usize = 160;
+
 /// A structure that lives in a slot.
 pub(crate) trait Slot: Sized {
     /// The first eight bytes of such a slot.

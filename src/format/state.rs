@@ -7,6 +7,7 @@
 )]
 
 use super::fields::{FieldReader, FieldWriter};
+use super::slot::SLOT_BODY_BYTES;
 use super::{Chain, Defect, Slot};
 use crate::position::{Epoch, Offset, Position, QueueId, SegmentNumber, Sequence};
 
@@ -53,7 +54,7 @@ impl Slot for StateSlot {
     const MAGIC: [u8; 8] = *b"FBYSTATE";
 
     fn encode_body(&self) -> Vec<u8> {
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(SLOT_BODY_BYTES);
         let flags = u64::from(self.clean)
             | (u64::from(self.continues) << 1)
             | (u64::from(self.damaged) << 2);

@@ -13,8 +13,10 @@ const IDLE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Bell {
     agenda: Mutex<Agenda>,
-    /// Whether an interval's sync is due already, so that most records need no lock.
+    /// Whether an interval's sync, or one at once, is due already, so that most records need no
+    /// lock.
     interval_armed: AtomicBool,
+    commit_armed: AtomicBool,
     idle_armed: AtomicBool,
     changed: Signal,
 }
@@ -36,6 +38,7 @@ impl Bell {
         Self {
             agenda: Mutex::new(Agenda::default()),
             interval_armed: AtomicBool::new(false),
+            commit_armed: AtomicBool::new(false),
             idle_armed: AtomicBool::new(false),
             changed: Signal::new(),
         }
@@ -48,16 +51,19 @@ impl Bell {
         }
     }
 
-    /// The interval's sync is about to begin: a later record needs another one.
-    fn disarm_interval(&self) {
-        // A swap, because it reads: the commit that follows sees what was written before every
-        // `sync_within` that found the flag set.
-        self.interval_armed.swap(false, Ordering::AcqRel);
-    }
-
     /// Somebody waits for a commit, or a segment wants to be settled.
     pub(crate) fn commit_soon(&self) {
-        self.commit_by(Some(now()));
+        if !self.commit_armed.swap(true, Ordering::AcqRel) {
+            self.commit_by(Some(now()));
+        }
+    }
+
+    /// A sync is about to begin: a later record needs another one.
+    fn disarm_commit(&self) {
+        // Swaps, because they read: the commit that follows sees what was written before every
+        // call that found its flag set.
+        self.interval_armed.swap(false, Ordering::AcqRel);
+        self.commit_armed.swap(false, Ordering::AcqRel);
     }
 
     fn commit_by(&self, by: Option<Instant>) {
@@ -67,9 +73,9 @@ impl Bell {
             .is_none_or(|known| by.is_some_and(|by| by < known));
         if sooner {
             agenda.commit_by = by;
+            drop(agenda);
+            self.changed.ring();
         }
-        drop(agenda);
-        self.changed.ring();
     }
 
     /// A commit ended: once nothing more happens, its watermark becomes provable. `sealed` want
@@ -123,7 +129,7 @@ impl Bell {
     #[cfg(feature = "test-support")]
     pub(super) fn take_all(&self) -> Due {
         let agenda = std::mem::take(&mut *self.agenda.lock());
-        self.disarm_interval();
+        self.disarm_commit();
         self.idle_armed.store(false, Ordering::Release);
         Due {
             stop: agenda.stop,
@@ -152,7 +158,7 @@ impl Bell {
             };
             if due.commit {
                 agenda.commit_by = None;
-                self.disarm_interval();
+                self.disarm_commit();
             }
             if due.idle {
                 agenda.idle_at = None;

@@ -283,10 +283,12 @@ impl Log {
         {
             self.poison_on_loss(error, notices);
         }
-        notices.push(Notice::Synced {
-            duration: now().duration_since(started),
-            records,
-        });
+        if self.listener.is_some() {
+            notices.push(Notice::Synced {
+                duration: now().duration_since(started),
+                records,
+            });
+        }
         self.bell.settle_later(settled);
         self.floor_moved();
     }

@@ -5,6 +5,7 @@
 //! with one system call. Poisoning is ignored on purpose: every critical section leaves its data
 //! whole before anything in it can panic.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{self, PoisonError};
 use std::time::Instant;
 
@@ -40,16 +41,28 @@ impl<T> Mutex<T> {
 }
 
 /// A place to wait for a change of what a [`Mutex`] guards.
+///
+/// It counts who waits, under the mutex, so that to notify nobody costs no system call. Whoever
+/// notifies has held the mutex after the change, as always: who waits by then is seen.
 #[derive(Debug, Default)]
-pub(crate) struct Condvar(sync::Condvar);
+pub(crate) struct Condvar {
+    changed: sync::Condvar,
+    waiting: atomic::AtomicUsize,
+}
 
 impl Condvar {
     pub(crate) const fn new() -> Self {
-        Self(sync::Condvar::new())
+        Self {
+            changed: sync::Condvar::new(),
+            waiting: atomic::AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Relaxed);
+        let waited = self.changed.wait(guard);
+        self.waiting.fetch_sub(1, Relaxed);
+        waited.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until woken or until `deadline`, for ever without one. Whoever calls looks at the
@@ -63,19 +76,22 @@ impl Condvar {
             return self.wait(guard);
         };
         let left = deadline.saturating_duration_since(now());
-        let waited = self
-            .0
-            .wait_timeout(guard, left)
-            .unwrap_or_else(PoisonError::into_inner);
-        waited.0
+        self.waiting.fetch_add(1, Relaxed);
+        let waited = self.changed.wait_timeout(guard, left);
+        self.waiting.fetch_sub(1, Relaxed);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
+        if self.waiting.load(Relaxed) > 0 {
+            self.changed.notify_one();
+        }
     }
 
     pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
+        if self.waiting.load(Relaxed) > 0 {
+            self.changed.notify_all();
+        }
     }
 }
 
