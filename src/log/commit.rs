@@ -104,7 +104,9 @@ impl Log {
 
     /// Writes and syncs for everyone. The caller has set `committing`.
     pub(super) fn lead(&self, notices: &mut Notices) -> Result<()> {
-        self.gather.wait();
+        if self.settings.gather {
+            self.gather.wait();
+        }
         let started = now();
         let mut taken = self.take();
         if let Err(error) = self.check() {

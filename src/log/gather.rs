@@ -6,6 +6,10 @@
 //! have come as the last commit released, but not longer than a part of what a commit takes. Who
 //! is alone has come back itself, and does not wait at all.
 //!
+//! Callers with something else to do between two records do not come back at once. A wait that
+//! brings less than half of those it was for is in vain; after some of these only every sixteenth
+//! commit tries again, until one is worth it.
+//!
 //! It yields and does not spin: who was just woken may be queued on this very processor.
 
 use std::time::Duration;
@@ -17,6 +21,11 @@ use crate::sync::{now, thread};
 /// about a quarter of a sync on the devices measured (docs/PERFORMANCE.md).
 const PART: u64 = 3;
 
+/// After so many waits in vain ...
+const VAIN: u64 = 3;
+/// ... only every so manieth commit waits.
+const SELDOM: u64 = 16;
+
 /// How many have come, and how many are expected. Only hints: what a commit covers is settled
 /// under the log's lock.
 #[derive(Debug, Default)]
@@ -27,6 +36,8 @@ pub(super) struct Gather {
     expected: AtomicU64,
     /// The moving average of the time from the write to the end of the syncs.
     commit_nanoseconds: AtomicU64,
+    /// Waits in vain since the last good one, with those that were left out.
+    vain: AtomicU64,
 }
 
 impl Gather {
@@ -53,10 +64,16 @@ impl Gather {
         self.commit_nanoseconds.store(average, Ordering::Relaxed);
     }
 
-    /// Waits until those who are expected have come, or for long enough.
+    /// Waits until those who are expected have come, or for long enough. One leader at a time.
     pub(super) fn wait(&self) {
         let expected = self.expected.load(Ordering::Relaxed);
-        if self.is_here(expected) {
+        let before = self.arrived.load(Ordering::Relaxed);
+        if before >= expected {
+            return;
+        }
+        let vain = self.vain.load(Ordering::Relaxed);
+        if vain >= VAIN && !vain.is_multiple_of(SELDOM) {
+            self.vain.store(vain + 1, Ordering::Relaxed);
             return;
         }
         let limit = self.commit_nanoseconds.load(Ordering::Relaxed) / PART;
@@ -65,6 +82,13 @@ impl Gather {
         while !self.is_here(expected) && now().duration_since(started) < limit {
             thread::yield_now();
         }
+        let came = self.arrived.load(Ordering::Relaxed) - before;
+        let vain = if came * 2 < expected - before {
+            vain + 1
+        } else {
+            0
+        };
+        self.vain.store(vain, Ordering::Relaxed);
     }
 
     fn is_here(&self, expected: u64) -> bool {
@@ -100,6 +124,33 @@ mod tests {
             gather.wait();
         });
         assert!(gather.is_here(4));
+    }
+
+    #[test]
+    fn after_some_waits_in_vain_only_every_sixteenth_commit_waits() {
+        let gather = Gather::default();
+        gather.note_commit(Duration::from_micros(3));
+        let mut waited = 0;
+        for _ in 0..160 {
+            gather.arrive();
+            gather.release(2);
+            let before = gather.vain.load(Ordering::Relaxed);
+            gather.note_commit(Duration::from_micros(3));
+            gather.wait();
+            let after = gather.vain.load(Ordering::Relaxed);
+            assert_eq!(after, before + 1, "nobody came");
+            waited += u64::from(before < VAIN || before.is_multiple_of(SELDOM));
+        }
+        assert_eq!(waited, VAIN + 9);
+        // One who comes ends it.
+        gather.vain.store(SELDOM, Ordering::Relaxed);
+        gather.note_commit(Duration::from_hours(1));
+        gather.release(1);
+        thread::scope(|scope| {
+            scope.spawn(|| gather.arrive());
+            gather.wait();
+        });
+        assert_eq!(gather.vain.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub(crate) struct Settings {
     pub(crate) commit_padding: CommitPadding,
     pub(crate) retention: Retention,
     pub(crate) may_create: bool,
+    /// Whether the leader of a commit waits for those who are about to join it.
+    pub(crate) gather: bool,
 }
 
 /// The size of a queue's first segment. Those after it are larger, so that a queue that never

@@ -70,6 +70,7 @@ impl QueueOptions {
                 commit_padding: CommitPadding::None,
                 retention: Retention::UntilAcked,
                 may_create: true,
+                gather: true,
             },
             listener: None,
             host: Arc::new(SystemHost::new()),
@@ -188,6 +189,14 @@ impl QueueOptions {
     #[cfg(feature = "test-support")]
     pub fn host(mut self, host: Arc<dyn Host>) -> Self {
         self.host = host;
+        self
+    }
+
+    /// Whether the leader of a commit waits, briefly, for those who are about to join it; it does
+    /// unless told not to. For measuring what that wait brings.
+    #[cfg(feature = "test-support")]
+    pub fn gather(mut self, gather: bool) -> Self {
+        self.settings.gather = gather;
         self
     }
 

@@ -27,6 +27,7 @@ forebay beside other embedded queues and logs, each in its true durability class
   --waiting N      records that wait before drain (default 200000), reopen and killed (1000000)
   --calls N        commits of a thread in `honesty`; default 200
   --seed N         of the order; default 1
+  --sync-us N      every sync takes N microseconds at least: a slower device; default 0
   --dir DIR        where the data is, on the disk to measure; default beside this program
   --json FILE      write every figure of every round
   --svg FILE       draw the chart
@@ -47,6 +48,7 @@ pub struct Arguments {
     pub waiting: Option<u64>,
     pub calls: Option<u64>,
     pub seed: Option<u64>,
+    pub sync_microseconds: u64,
     pub dir: Option<PathBuf>,
     pub json: Option<PathBuf>,
     pub svg: Option<PathBuf>,
@@ -70,6 +72,7 @@ impl Arguments {
                 "--size" => arguments.size = Some(number(&word, &value()?)?),
                 "--waiting" => arguments.waiting = Some(number(&word, &value()?)?),
                 "--calls" => arguments.calls = Some(number(&word, &value()?)?),
+                "--sync-us" => arguments.sync_microseconds = number(&word, &value()?)?,
                 "--seed" => arguments.seed = Some(number(&word, &value()?)?),
                 "--dir" => arguments.dir = Some(value()?.into()),
                 "--json" => arguments.json = Some(value()?.into()),
@@ -118,6 +121,7 @@ impl Arguments {
             seconds: self.seconds.unwrap_or(1.0),
             waiting: self.waiting.unwrap_or(default),
             calls: self.calls,
+            sync_microseconds: self.sync_microseconds,
         }
     }
 }

@@ -93,6 +93,7 @@ fn words(entry: &Entry, load: &Load) -> Vec<String> {
     option("--size", load.record_bytes.to_string());
     option("--seconds", load.seconds.to_string());
     option("--waiting", load.waiting.to_string());
+    option("--sync-us", load.sync_microseconds.to_string());
     if let Some(calls) = load.calls {
         option("--calls", calls.to_string());
     }

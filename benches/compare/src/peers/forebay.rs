@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use forebay::{Consumer, Integrity, Queue, SyncPolicy};
+use forebay::{Consumer, Integrity, Queue, QueueOptions, SyncPolicy};
 
 use crate::class::Class;
 use crate::peer::{Entry, Peer, Promise, Result};
@@ -26,6 +26,18 @@ pub const CHECKSUMMED: Entry = Entry {
     open: |folder, class| open(folder, class.promise(), Integrity::Crc32c),
 };
 
+pub const UNGATHERED: Entry = Entry {
+    name: "forebay-no-gather",
+    release: "this crate",
+    setting: "the default options, but the leader of a commit waits for nobody: what the wait brings",
+    acknowledges: "kernel",
+    can: |class: Class| class.groups(),
+    open: |folder, class| {
+        let options = Queue::options().gather(false);
+        open_with(folder, options, class.promise(), Integrity::Chained)
+    },
+};
+
 struct Forebay {
     queue: Queue,
     /// Made when it is first used: records are kept for a consumer from then on.
@@ -33,11 +45,20 @@ struct Forebay {
 }
 
 fn open(folder: &Path, promise: Promise, integrity: Integrity) -> Result<Box<dyn Peer>> {
+    open_with(folder, Queue::options(), promise, integrity)
+}
+
+fn open_with(
+    folder: &Path,
+    options: QueueOptions,
+    promise: Promise,
+    integrity: Integrity,
+) -> Result<Box<dyn Peer>> {
     let sync_policy = match promise {
         Promise::Kernel => SyncPolicy::Manual,
         Promise::Medium => SyncPolicy::Always,
     };
-    let queue = Queue::options()
+    let queue = options
         .sync_policy(sync_policy)
         .integrity(integrity)
         .open(folder.join("queue"))?;

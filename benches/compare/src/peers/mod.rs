@@ -23,6 +23,7 @@ pub const ENTRIES: &[Entry] = &[
     raw::ENTRY,
     forebay::CHAINED,
     forebay::CHECKSUMMED,
+    forebay::UNGATHERED,
     fjall::ENTRY,
     okaywal::ENTRY,
     open_wal::ENTRY,

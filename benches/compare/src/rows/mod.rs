@@ -113,6 +113,7 @@ impl Plan {
             record_bytes: subject::RECORD_BYTES,
             seconds: self.seconds,
             waiting: 0,
+            sync_microseconds: 0,
             calls: None,
         }
     }

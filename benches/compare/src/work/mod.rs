@@ -23,6 +23,8 @@ pub struct Load {
     pub waiting: u64,
     /// Instead of `seconds`, exactly so many calls of one thread each, for counting syncs.
     pub calls: Option<u64>,
+    /// How long every sync takes at least.
+    pub sync_microseconds: u64,
 }
 
 impl Load {
@@ -33,6 +35,7 @@ impl Load {
 
 pub fn run(entry: &Entry, folder: &Path, load: &Load) -> Result<Figures> {
     let payloads = Payloads::new(load.record_bytes);
+    crate::syncs::prolong(load.sync_microseconds);
     match load.class {
         Class::Reopen | Class::Killed => reopen::run(entry, folder, load, &payloads),
         Class::Backlog { records } => {
