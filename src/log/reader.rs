@@ -101,6 +101,12 @@ impl LogReader {
                     let (expected, found) = (self.next.get(), span.header.sequence.get());
                     return self.damage(Defect::Sequence { expected, found });
                 }
+                // Deleted behind the reader, and perhaps cut already: what is next is elsewhere.
+                Err(_) if !self.log.table().contains(here.segment.number()) => {
+                    if !self.look_up()? {
+                        return self.damage(Defect::Missing);
+                    }
+                }
                 // The buffer may be from before the frame was written.
                 Err(_) if !reread => {
                     reread = true;

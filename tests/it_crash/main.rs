@@ -31,4 +31,5 @@ mod misplaced;
 mod order;
 mod planted_gaps;
 mod rules;
+mod shrinking;
 mod silence;
