@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use forebay::storage::memory::Fate;
-use forebay::{CommitPadding, Integrity};
+use forebay::{CommitPadding, Integrity, Preallocate};
 
 use crate::cut::Cut;
 use crate::explore::{Step, Violation};
@@ -27,8 +27,8 @@ pub(crate) fn write(violation: &Violation) -> String {
         ("integrity", integrity_name(setup.integrity).to_owned()),
         ("padding", padding_name(setup.padding).to_owned()),
         (
-            "allocate",
-            if setup.allocate { "yes" } else { "no" }.to_owned(),
+            "preallocate",
+            preallocate_name(setup.preallocate).to_owned(),
         ),
         ("operations", operations.join(" ")),
         ("seed", workload.seed.to_string()),
@@ -92,7 +92,12 @@ fn read_pair(workload: &mut Workload, key: &str, value: &str) -> Option<()> {
             ];
             setup.padding = all.into_iter().find(|one| padding_name(*one) == value)?;
         }
-        "allocate" => setup.allocate = one_of("yes", "no")?,
+        "preallocate" => {
+            let all = [Preallocate::None, Preallocate::Allocate, Preallocate::Zero];
+            setup.preallocate = all
+                .into_iter()
+                .find(|one| preallocate_name(*one) == value)?;
+        }
         "operations" => {
             let names = value.split_whitespace();
             workload.operations = names.map(Operation::parse).collect::<Option<_>>()?;
@@ -116,6 +121,16 @@ fn padding_name(padding: CommitPadding) -> &'static str {
         "sector"
     } else if padding == CommitPadding::Page {
         "page"
+    } else {
+        "none"
+    }
+}
+
+fn preallocate_name(preallocate: Preallocate) -> &'static str {
+    if preallocate == Preallocate::Allocate {
+        "allocate"
+    } else if preallocate == Preallocate::Zero {
+        "zero"
     } else {
         "none"
     }

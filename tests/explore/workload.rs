@@ -21,7 +21,7 @@ pub(crate) enum Operation {
     Close,
     /// A kill and another process.
     Reopen,
-    /// What the commit thread does when nothing happens.
+    /// One turn of what the commit thread does when nothing happens.
     Idle,
     /// A record without a byte.
     Empty,
@@ -100,11 +100,11 @@ pub(crate) struct Setup {
     pub(crate) always: bool,
     pub(crate) integrity: Integrity,
     pub(crate) padding: CommitPadding,
-    pub(crate) allocate: bool,
+    pub(crate) preallocate: Preallocate,
 }
 
 impl Setup {
-    pub(crate) const COUNT: usize = 24;
+    pub(crate) const COUNT: usize = 36;
 
     /// One of all setups, by its number.
     pub(crate) fn of(number: usize) -> Self {
@@ -113,11 +113,12 @@ impl Setup {
             CommitPadding::Sector,
             CommitPadding::Page,
         ];
+        let preallocate = [Preallocate::None, Preallocate::Allocate, Preallocate::Zero];
         Self {
             always: number.is_multiple_of(2),
             integrity: [Integrity::Chained, Integrity::Crc32c][number / 2 % 2],
             padding: padding[number / 4 % 3],
-            allocate: number / 12 % 2 == 1,
+            preallocate: preallocate[number / 12 % 3],
         }
     }
 
@@ -127,17 +128,12 @@ impl Setup {
         } else {
             SyncPolicy::Manual
         };
-        let preallocate = if self.allocate {
-            Preallocate::Allocate
-        } else {
-            Preallocate::None
-        };
         QueueOptions::new()
             .segment_bytes(8192)
             .sync_policy(policy)
             .integrity(self.integrity)
             .commit_padding(self.padding)
-            .preallocate(preallocate)
+            .preallocate(self.preallocate)
             .max_records(CAPACITY)
             .overflow(Overflow::DropOldest)
     }

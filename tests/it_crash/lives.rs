@@ -52,7 +52,7 @@ fn choose(dice: &mut Dice, integrity: Integrity) -> Life {
         CommitPadding::Sector,
         CommitPadding::Page,
     ][dice.below(3)];
-    let preallocate = [Preallocate::None, Preallocate::Allocate][dice.below(2)];
+    let preallocate = [Preallocate::None, Preallocate::Allocate, Preallocate::Zero][dice.below(3)];
     let mut options = options(policy)
         .integrity(integrity)
         .commit_padding(padding)

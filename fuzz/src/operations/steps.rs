@@ -79,7 +79,7 @@ impl<'a> Arbitrary<'a> for Shape {
                 CommitPadding::Sector,
                 CommitPadding::Page,
             ])?,
-            preallocate: *from.choose(&[Preallocate::Allocate, Preallocate::None])?,
+            preallocate: *from.choose(&[Preallocate::Allocate, Preallocate::None, Preallocate::Zero])?,
         })
     }
 }

@@ -193,7 +193,11 @@ impl Life {
             Operation::Ack => drop(self.deliver(2)?),
             Operation::AckDurable => {
                 self.deliver(2)?;
-                self.idle()?;
+                // Long enough for what takes several turns: the next segment is made and then
+                // zeroed, a deleted one renamed and then shrunk step by step.
+                for _ in 0..4 {
+                    self.idle()?;
+                }
             }
             Operation::Idle => self.idle()?,
             Operation::Reclaim => {

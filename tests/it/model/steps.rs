@@ -80,7 +80,11 @@ pub(super) fn shapes() -> impl Strategy<Value = Shape> {
         policies,
         prop_oneof![Just(Overflow::Reject), Just(Overflow::DropOldest)],
         paddings,
-        prop_oneof![Just(Preallocate::Allocate), Just(Preallocate::None)],
+        prop_oneof![
+            Just(Preallocate::Allocate),
+            Just(Preallocate::None),
+            Just(Preallocate::Zero),
+        ],
     )
         .prop_map(
             |(segment_bytes, max_records, policy, overflow, padding, preallocate)| Shape {

@@ -29,7 +29,11 @@ impl Shape {
             policy: random.choose(&policies),
             segment_bytes: 8192 << random.below(6),
             padding: random.choose(&paddings),
-            preallocate: random.choose(&[Preallocate::Allocate, Preallocate::None]),
+            preallocate: random.choose(&[
+                Preallocate::Allocate,
+                Preallocate::None,
+                Preallocate::Zero,
+            ]),
             retention: random.choose(&retentions),
         }
     }
