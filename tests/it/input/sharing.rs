@@ -127,8 +127,9 @@ fn a_second_writer_is_noticed_at_the_next_segment() -> forebay::Result<()> {
     first.sync()?;
     fs::remove_file(path.join("LOCK")).expect("can be removed");
     let second = quick().open(&path)?;
-    let start = second.next().get();
-    enqueue(&second, start..start + 5)?;
+    // A file that the first one makes ready meanwhile may be in the way, once.
+    let wrote = (0..3).any(|_| second.enqueue(b"second").is_ok());
+    assert!(wrote, "the second one goes on");
     second.sync()?;
     let ended = (0..2000).find_map(|_| first.enqueue(b"xxxxxxxx").err());
     assert_eq!(ended.map(|error| error.kind()), Some(ErrorKind::Poisoned));
