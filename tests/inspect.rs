@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use forebay::inspect::{Inspection, SegmentRole, inspect};
-use forebay::{ErrorKind, Queue, QueueOptions, QueueStats, Sequence, SyncPolicy};
+use forebay::{ErrorKind, Preallocate, Queue, QueueOptions, QueueStats, Sequence, SyncPolicy};
 
 /// Small segments, so that a few hundred records fill several.
 fn options() -> QueueOptions {
@@ -301,5 +301,22 @@ fn looking_changes_no_byte_and_no_time() {
             "looking changed {}",
             queue.display()
         );
+    }
+}
+
+/// Made ready without blocks of its own, its file ends with the header block.
+#[test]
+fn the_next_segment_that_is_made_ready_is_no_damage() {
+    for preallocate in [Preallocate::None, Preallocate::Allocate, Preallocate::Zero] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue");
+        let options = options().preallocate(preallocate);
+        let queue = options.open(&path).expect("a new queue");
+        queue.enqueue("record").expect("room");
+        queue.run_background();
+        let found = inspect(&path).expect("a queue");
+        let roles: Vec<_> = found.segments.iter().map(|segment| segment.role).collect();
+        assert_eq!(roles, [SegmentRole::Active, SegmentRole::Prepared]);
+        assert!(!found.is_damaged(), "{preallocate:?}: {found:?}");
     }
 }

@@ -10,8 +10,8 @@ use super::inspection::{SegmentRole, SegmentView};
 use super::look::Look;
 use crate::error::Result;
 use crate::format::{
-    CURSORS, Control, Defect, IDENTITY, LOCK, QUARANTINE, SEGMENTS, STATE, SegmentFile,
-    consumer_of, segment_file,
+    BLOCK_BYTES, CURSORS, Control, Defect, IDENTITY, LOCK, QUARANTINE, SEGMENTS, STATE,
+    SegmentFile, consumer_of, segment_file,
 };
 use crate::position::{Offset, SegmentNumber};
 use crate::segment::Segment;
@@ -56,6 +56,7 @@ pub(super) fn view_segments(directory: &dyn Directory, look: &Look) -> Vec<Segme
 /// `None` when the file vanished.
 fn find(directory: &dyn Directory, look: &Look, number: SegmentNumber) -> Option<Found> {
     let opened = Segment::open(directory, look.identity.queue, number, Access::Read);
+    let is_headed = matches!(opened, Ok(Err(Defect::Short { .. })));
     let segment = match opened {
         Ok(Ok(segment)) => Ok(segment),
         Ok(Err(Defect::Zeros)) => Err(Fault::Unstarted),
@@ -71,7 +72,13 @@ fn find(directory: &dyn Directory, look: &Look, number: SegmentNumber) -> Option
         Ok(file_bytes) => Some(Found {
             number,
             file_bytes,
-            segment,
+            segment: match segment {
+                // Made ready without blocks of its own: its file ends with the header.
+                Err(Fault::Defect(_)) if is_headed && file_bytes == BLOCK_BYTES => {
+                    Err(Fault::Unstarted)
+                }
+                segment => segment,
+            },
         }),
         Err(error) if error.is_missing() => None,
         Err(_) => Some(Found {

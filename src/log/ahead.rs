@@ -161,7 +161,7 @@ impl Log {
         let mut notices = Notices::default();
         if self.ahead.stage.lock().next.is_none() {
             self.make_next(&mut notices);
-        } else {
+        } else if self.zeroes() {
             self.zero_slice();
         }
         self.ask_again();
@@ -192,7 +192,7 @@ impl Log {
     fn make_next(&self, notices: &mut Notices) {
         let ordered = {
             let mut appends = self.appends.lock();
-            let Some(active) = &appends.active else {
+            let Some(active) = appends.active.as_ref().filter(|_| self.check().is_ok()) else {
                 return;
             };
             let log_bytes = active.segment.start.log_bytes.saturating_add(active.bytes);
@@ -205,6 +205,8 @@ impl Log {
             return;
         };
         let segment = create_segment(&*self.directory, header, self.reserve(bytes)).ok();
+        // Where not all could be reserved, zeros would take the room that records need.
+        let length = segment.as_ref().and_then(|new| new.file.length().ok());
         self.ahead.change(|stage| {
             stage.creating = false;
             stage.next = segment.map(|segment| Next {
@@ -213,7 +215,7 @@ impl Log {
                     named: false,
                 },
                 zeroed: BLOCK_BYTES,
-                bytes,
+                bytes: bytes.min(length.unwrap_or(0)),
             });
         });
         if self.sync_next(notices) && self.sync_names(notices).is_ok() {
@@ -231,9 +233,13 @@ impl Log {
         while written < SLICE_BYTES && self.check().is_ok() && self.ahead.zero_piece() {
             written += wide(PIECE_BYTES);
         }
-        if let Some(next) = &self.ahead.stage.lock().next {
-            let slice = next.zeroed.saturating_sub(written)..next.zeroed;
-            next.created.segment.file.start_writeback(slice);
+        let slice = self.ahead.stage.lock().next.as_ref().map(|next| {
+            let range = next.zeroed.saturating_sub(written)..next.zeroed;
+            (Arc::clone(&next.created.segment.file), range)
+        });
+        // The device may have no room for more at once: nobody waits for that but this thread.
+        if let Some((file, range)) = slice {
+            file.start_writeback(range);
         }
     }
 
@@ -242,7 +248,7 @@ impl Log {
         let Some(file) = self.ahead.begin_sync() else {
             return false;
         };
-        let synced = file.sync();
+        let synced = self.check().and_then(|()| file.sync());
         if let Err(error) = &synced {
             // Before anybody else syncs the file.
             self.poison_quietly(error, notices);
@@ -251,8 +257,8 @@ impl Log {
         synced.is_ok()
     }
 
-    /// Gives up the next segment: closing needs none, and a full device needs the room.
-    /// Whether there was one.
+    /// Gives up the next segment: closing needs none, and a full device needs the room. Whether
+    /// there was one. Its name is gone for good once the names are synced.
     pub(super) fn discard_next(&self) -> bool {
         let unused = self.ahead.take();
         if let Some(unused) = &unused {
@@ -261,7 +267,7 @@ impl Log {
         unused.is_some()
     }
 
-    /// A file that stays although it should not is unstarted, and harmless.
+    /// A file that stays although it should not is unstarted: the next open sets it aside.
     pub(super) fn remove_unused(&self, number: SegmentNumber) {
         let name = segment_file(number, SegmentFile::Log);
         self.directory.remove(&name).ok();

@@ -57,11 +57,33 @@ impl Log {
         acceptance: Acceptance,
     ) -> Result<Range<Sequence>> {
         let appended = self.append_once(records, acceptance);
-        let full = appended.as_ref().is_err_and(Error::is_disk_full);
-        if full && self.settings.overflow == Overflow::DropOldest && self.drop_oldest_segment()? {
+        if !appended.as_ref().is_err_and(Error::is_disk_full) {
+            return appended;
+        }
+        // What nobody needs goes before anybody is refused, and before a record is given up.
+        if self.free_room()? {
+            let again = self.append_once(records, acceptance);
+            if !again.as_ref().is_err_and(Error::is_disk_full) {
+                return again;
+            }
+        }
+        if self.settings.overflow == Overflow::DropOldest && self.drop_oldest_segment()? {
             return self.append_once(records, acceptance);
         }
         appended
+    }
+
+    /// Gives a full device back what no record needs: the next segment, and what was deleted.
+    /// Whether there was any.
+    fn free_room(&self) -> Result<bool> {
+        let freed = self.discard_next() | self.empty_trash();
+        if freed {
+            let mut notices = Notices::default();
+            let synced = self.sync_names(&mut notices);
+            self.tell_all(notices);
+            synced?;
+        }
+        Ok(freed)
     }
 
     fn append_once(

@@ -21,7 +21,7 @@ use super::notices::{Notice, Notices};
 use crate::error::{Corruption, Result};
 use crate::format::{
     BLOCK_BYTES, Chain, Control, Defect, End, Integrity, QUARANTINE, SEGMENTS, SegmentFile, Start,
-    narrow, segment_file,
+    is_zero, narrow, segment_file,
 };
 use crate::position::{Offset, SegmentNumber};
 use crate::segment::{ControlPlace, IndexBuilder, Segment, encode_footer, known_index};
@@ -78,6 +78,8 @@ impl Log {
         match taken {
             Ok(None) => {}
             Ok(Some(active)) => {
+                // A segment that was made ready, and that closing has removed, may be back.
+                self.set_aside(&resume.dropped, notices)?;
                 appends.prepare_at = active.bytes / 4;
                 appends.active = Some(active);
                 appends.resume = None;
@@ -276,7 +278,7 @@ fn is_blank(file: &dyn File) -> Result<bool> {
         if bytes.is_empty() {
             return Ok(true);
         }
-        if bytes.iter().any(|byte| *byte != 0) {
+        if !is_zero(&bytes) {
             return Ok(false);
         }
         offset += crate::format::wide(bytes.len());

@@ -96,8 +96,10 @@ impl Log {
         }
         let continues = appends.active.is_some();
         let floor = self.floor.dropped_to().sequence;
-        // Not clean, if a sync of anybody else has failed.
+        // Not clean, if a sync of anybody else has failed, of files or of names.
         self.sync_in_turn(notices, || {
+            let _names = self.naming.lock();
+            self.check()?;
             self.state.lock().commit_clean(end, continues, floor)
         })
     }

@@ -354,7 +354,6 @@ impl Log {
             return failed;
         }
         appends.go_back(rewind);
-        self.discard_next();
         let behind = std::mem::take(&mut appends.waiting);
         behind.finish(Err(error.clone()));
         error.clone()

@@ -76,8 +76,11 @@ impl Drop for Sentry<'_> {
     fn drop(&mut self) {
         if panicking() {
             let gone = Error::new(crate::error::ErrorKind::Poisoned, "the commit thread died");
-            self.0.poison(&gone);
+            let mut notices = Notices::default();
+            self.0.poison_quietly(&gone, &mut notices);
+            // Before a listener can ask for what somebody holds who waits for this thread.
             self.0.ahead.abandon();
+            self.0.tell_all(notices);
         }
     }
 }

@@ -44,8 +44,8 @@ pub enum Preallocate {
     Allocate,
     /// They are also filled with zeros, in the background, ahead of their use, so that a sync
     /// writes data only. Every byte is written twice for that. Done with [`SyncPolicy::Always`],
-    /// where a caller waits for each sync; as `Allocate` with the others. Neither is done on file
-    /// systems that copy on write.
+    /// where a caller waits for each sync; as `Allocate` with the others. Neither is done on
+    /// network file systems and on those that copy on write.
     #[default]
     Zero,
 }

@@ -2,7 +2,7 @@
 //!
 //! To unlink a large file is to free all its blocks in one transaction of the file system, and
 //! every sync meanwhile waits for it. So what was renamed to `.trash` is shrunk in steps, with
-//! pauses, and unlinked when little is left. After a crash opening unlinks the rest at once.
+//! pauses, and unlinked when nothing is left. What a process leaves of it the next open unlinks.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use crate::error::Result;
 use crate::storage::File;
 use crate::sync::Mutex;
 
-/// In how many steps a file is shrunk, and how far at least in one.
+/// How far a file is shrunk in one step: so that no step is long, and a large file still goes in
+/// so many steps; a small one in two.
+const STEP_BYTES: u64 = 1 << 20;
 const STEPS: u64 = 64;
-const STEP_BYTES_MIN: u64 = 4096;
 
 /// The pause between two steps.
 pub(super) const PAUSE: Duration = Duration::from_millis(5);
@@ -41,7 +42,9 @@ impl Doomed {
             name,
             file,
             bytes,
-            step: (bytes / STEPS).max(STEP_BYTES_MIN),
+            step: (bytes / STEPS)
+                .max(STEP_BYTES.min(bytes.div_ceil(2)))
+                .max(1),
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Syncs of the log's files and folders: one at a time, and none after one that failed.
+//! Syncs of the log's files, and of the names of its segments: one at a time of each, and none after
+//! one that failed.
 //!
-//! (Only what nobody else can sync needs no turn: the segment that the first append seals.)
+//! (Only what nobody else can sync needs no turn: the segment that the first append seals, and the
+//! next segment until it is taken.)
 //!
 //! The system tells of a page that it could not write once, to whoever syncs next; after that a
 //! sync of the same file or folder succeeds and proves nothing. So two that sync the same must not

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::format::{Defect, FrameHeader, Framing, narrow, wide};
+use crate::format::{Defect, FrameHeader, Framing, is_zero, narrow, wide};
 use crate::position::Offset;
 use crate::storage::File;
 
@@ -160,12 +160,4 @@ impl FrameStream {
             }
         }
     }
-}
-
-/// Whether all of `bytes` are zero. In blocks, each looked at whole: the compiler makes wide
-/// comparisons of that, and a reserved segment has many megabytes of zeros.
-fn is_zero(bytes: &[u8]) -> bool {
-    let (blocks, rest) = bytes.as_chunks::<256>();
-    let one = |block: &[u8]| block.iter().fold(0, |seen, byte| seen | byte) == 0;
-    blocks.iter().all(|block| one(block)) && one(rest)
 }

@@ -48,3 +48,54 @@ fn a_consumer_at_the_end_of_a_shrunk_segment_goes_on_in_the_next() {
         assert_eq!(record.sequence.get(), 1, "{padding:?}");
     }
 }
+
+#[test]
+fn a_full_disk_takes_back_what_was_deleted_before_it_refuses_a_record() {
+    let memory = MemoryDirectory::new();
+    let queue = options(SyncPolicy::Always)
+        .host(still_host())
+        .open_on(Arc::new(memory.clone()))
+        .expect("a new queue");
+    let mut consumer = queue.consumer("c").expect("a new consumer");
+    fill(&queue, 12, 1200);
+    consumer
+        .ack_through(Sequence::new(11))
+        .expect("nothing fails");
+    queue.run_background();
+    let waiting = trash(&memory).len();
+    assert!(waiting > 1, "{:?}", memory.names());
+    memory.set_capacity(Some(memory.used_bytes()));
+    fill(&queue, 12, 1200);
+    assert!(trash(&memory).is_empty(), "it was needed");
+}
+
+#[test]
+fn the_next_segment_that_comes_back_after_a_close_is_set_aside_and_stops_no_reclaim() {
+    let memory = MemoryDirectory::new();
+    let open = || {
+        options(SyncPolicy::Always)
+            .host(still_host())
+            .open_on(Arc::new(memory.clone()))
+            .expect("it opens")
+    };
+    let queue = open();
+    drop(queue.consumer("c").expect("a new consumer"));
+    fill(&queue, 1, 1200);
+    queue.run_background();
+    let next = "segments/0000000000000002.log";
+    let bytes = memory.file_bytes(next).expect("it is made ready");
+    queue.close().expect("nothing fails");
+    assert!(memory.file_bytes(next).is_none());
+    // A power cut undid the unlink.
+    memory.put_file(next, &bytes);
+    let queue = open();
+    fill(&queue, 8, 1200);
+    queue.close().expect("nothing fails");
+    assert!(memory.file_bytes(next).is_none(), "{:?}", memory.names());
+    let queue = open();
+    let mut consumer = queue.consumer("c").expect("it is there");
+    consumer
+        .ack_through(Sequence::new(8))
+        .expect("nothing fails");
+    assert!(queue.reclaim().expect("nothing fails") > 1);
+}
