@@ -1,5 +1,5 @@
-//! A storage whose syncs of segments wait until they are let through: what others do meanwhile is
-//! done while a sync runs, whatever the scheduler does.
+//! A storage of which one kind of call waits until it is let through: what others do meanwhile is
+//! done while, say, a sync of a segment runs, whatever the scheduler does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use forebay::storage::{Access, Directory, File, Filesystem, Lock, Map};
 use forebay::{Queue, QueueOptions, Result};
 use parking_lot::{Condvar, Mutex};
 
-/// Holds syncs of segments, or lets them through.
+/// Holds calls, or lets them through.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -28,7 +28,7 @@ struct State {
 }
 
 impl Gate {
-    /// Holds every sync before it has made anything durable.
+    /// Holds every call before it has had an effect.
     pub(crate) fn shut(&self) {
         self.state.lock().shut = true;
     }
@@ -45,7 +45,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Lets one sync through; the gate stays shut.
+    /// Lets one call through; the gate stays shut.
     pub(crate) fn let_one_through(&self) {
         self.state.lock().passes += 1;
         self.changed.notify_all();
@@ -70,18 +70,37 @@ impl Gate {
     }
 }
 
-/// A tree in memory with a gate before every sync of a segment.
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Syncs of segments.
+    Syncs,
+    /// Syncs of the segments' names.
+    Names,
+    /// The creation of segments.
+    Creation,
+    /// Zeros on their way into segments.
+    Zeros,
+}
+
+/// A tree in memory with a gate before some of its calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Gated {
     pub(crate) memory: MemoryDirectory,
     pub(crate) gate: Arc<Gate>,
+    held: Held,
 }
 
 impl Gated {
     pub(crate) fn new() -> Self {
+        Self::holding(Held::Syncs)
+    }
+
+    pub(crate) fn holding(held: Held) -> Self {
         Self {
             memory: MemoryDirectory::new(),
             gate: Arc::default(),
+            held,
         }
     }
 
@@ -94,7 +113,15 @@ impl Gated {
     fn wrap(&self, name: &str, inner: Arc<dyn File>) -> Arc<dyn File> {
         let is_segment = name.starts_with("segments/");
         let gate = is_segment.then(|| Arc::clone(&self.gate));
-        Arc::new(GatedFile { inner, gate })
+        let held = self.held;
+        Arc::new(GatedFile { inner, gate, held })
+    }
+
+    /// Waits here if calls of this kind are held.
+    fn pass(&self, call: Held, name: &str) {
+        if self.held == call && name.starts_with("segments") {
+            self.gate.pass();
+        }
     }
 }
 
@@ -113,6 +140,14 @@ pub(crate) fn wait_until(what: &str, reached: impl Fn() -> bool) {
 struct GatedFile {
     inner: Arc<dyn File>,
     gate: Option<Arc<Gate>>,
+    held: Held,
+}
+
+impl GatedFile {
+    /// The gate at which calls of this kind wait.
+    fn gate_of(&self, call: Held) -> Option<&Gate> {
+        self.gate.as_deref().filter(|_| self.held == call)
+    }
 }
 
 impl Directory for Gated {
@@ -125,6 +160,7 @@ impl Directory for Gated {
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn File>> {
+        self.pass(Held::Creation, name);
         Ok(self.wrap(name, self.memory.create(name)?))
     }
 
@@ -145,6 +181,7 @@ impl Directory for Gated {
     }
 
     fn sync(&self, folder: &str) -> Result<()> {
+        self.pass(Held::Names, folder);
         self.memory.sync(folder)
     }
 
@@ -167,11 +204,15 @@ impl File for GatedFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let is_blank = bytes.iter().all(|byte| *byte == 0);
+        if let Some(gate) = self.gate_of(Held::Zeros).filter(|_| is_blank) {
+            gate.pass();
+        }
         self.inner.write_at(bytes, offset)
     }
 
     fn sync(&self) -> Result<()> {
-        let Some(gate) = &self.gate else {
+        let Some(gate) = self.gate_of(Held::Syncs) else {
             return self.inner.sync();
         };
         if gate.is_at_once() {

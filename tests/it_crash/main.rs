@@ -30,6 +30,7 @@ mod lives;
 mod misplaced;
 mod order;
 mod planted_gaps;
+mod prepared;
 mod rules;
 mod shrinking;
 mod silence;

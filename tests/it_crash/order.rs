@@ -21,7 +21,7 @@ pub(crate) fn open_watched(storage: &FaultyDirectory, policy: SyncPolicy) -> Que
 }
 
 /// The calls as text, one a line.
-fn calls(storage: &FaultyDirectory) -> Vec<String> {
+pub(crate) fn calls(storage: &FaultyDirectory) -> Vec<String> {
     storage.log().iter().map(describe).collect()
 }
 
@@ -42,13 +42,13 @@ fn open_still(storage: &FaultyDirectory) -> Queue {
 }
 
 /// Where `wanted` is the first time at or after `from`.
-fn at(calls: &[String], wanted: &str, from: usize) -> usize {
+pub(crate) fn at(calls: &[String], wanted: &str, from: usize) -> usize {
     let found = calls.iter().skip(from).position(|call| call == wanted);
     from + found.unwrap_or_else(|| panic!("no {wanted} after call {from} in {calls:#?}"))
 }
 
 /// Asserts that the calls `wanted` happened in this order, others in between.
-fn assert_order(calls: &[String], wanted: &[&str]) {
+pub(crate) fn assert_order(calls: &[String], wanted: &[&str]) {
     let mut from = 0;
     for wanted in wanted {
         from = at(calls, wanted, from) + 1;
