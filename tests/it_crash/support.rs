@@ -112,8 +112,16 @@ pub(crate) fn cut_power(memory: &MemoryDirectory, queue: Queue) -> MemoryDirecto
 
 /// Waits until the idle queue in `memory` has synced what it had written.
 pub(crate) fn settle(memory: &MemoryDirectory) {
-    let is_index = |unit: &Unsynced| unit.name.contains(".idx");
-    while memory.unsynced().iter().any(|unit| !is_index(unit)) {
+    let is_cache = |unit: &Unsynced| unit.name.contains(".idx");
+    // Zeros in the segment that is made ready are the device's to take in its time.
+    let is_zeros = |unit: &Unsynced| {
+        unit.name.ends_with(".log") && !segments(memory).iter().any(|name| *name == *unit.name)
+    };
+    while memory
+        .unsynced()
+        .iter()
+        .any(|unit| !is_cache(unit) && !is_zeros(unit))
+    {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
