@@ -1,5 +1,6 @@
 //! The table of planted bugs.
 
+mod ahead;
 mod bytes;
 mod delivery;
 mod durability;
@@ -9,5 +10,12 @@ use crate::table::Bug;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Bug> {
-    [durability::BUGS, opening::BUGS, bytes::BUGS, delivery::BUGS].concat()
+    [
+        durability::BUGS,
+        ahead::BUGS,
+        opening::BUGS,
+        bytes::BUGS,
+        delivery::BUGS,
+    ]
+    .concat()
 }

@@ -143,8 +143,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "case 15",
         file: "log/begin.rs",
         within: "fn begin(",
-        find: "self.set_aside(&resume.dropped, notices)?;",
-        replace: "",
+        find: "self.set_aside(&resume.dropped, notices)?; self.begin_segment(appends, true)?;",
+        replace: "self.begin_segment(appends, true)?;",
         killer: "it_crash images::a_power_cut_after_a_recovery_keeps_every_promise_under_manual",
     },
     Bug {
