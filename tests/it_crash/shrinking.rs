@@ -21,7 +21,7 @@ fn trash(memory: &MemoryDirectory) -> Vec<usize> {
 fn run_until_shrunk(memory: &MemoryDirectory, queue: &Queue) {
     for _ in 0..8 {
         queue.run_background();
-        if trash(memory).iter().any(|bytes| *bytes <= 4096) {
+        if trash(memory).iter().any(|bytes| *bytes <= 4200) {
             return;
         }
     }
