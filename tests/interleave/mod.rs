@@ -16,5 +16,6 @@ mod consuming;
 mod explore;
 mod failing;
 mod keeping;
+mod preparing;
 mod scene;
 mod stepped;
