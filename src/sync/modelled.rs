@@ -50,6 +50,10 @@ thread_local! {
 }
 
 /// Begins one execution of a model.
+#[cfg_attr(
+    loom,
+    expect(dead_code, reason = "exhaustive checking has no use for it")
+)]
 pub(crate) fn begin(time: Time) {
     CLOCK.with(|clock| {
         clock.set(Clock {
