@@ -92,7 +92,7 @@ fn a_warm_enqueue_allocates_nothing() {
     for integrity in [Integrity::Chained, Integrity::Crc32c] {
         for policy in [
             SyncPolicy::Manual,
-            SyncPolicy::Interval(Duration::from_secs(3600)),
+            SyncPolicy::Interval(Duration::from_hours(1)),
         ] {
             each(integrity, policy, |queue| {
                 queue.enqueue(&[7; 256]).map(drop)

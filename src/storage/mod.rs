@@ -137,10 +137,7 @@ pub trait File: Debug + Send + Sync {
 
     /// Asks the system to begin writing `range` to the medium, where it can, so that a later sync
     /// finds less to do. A hint: it waits for nothing, and makes nothing durable.
-    fn start_writeback(&self, range: Range<u64>) {
-        // Most cannot.
-        drop(range);
-    }
+    fn start_writeback(&self, _range: Range<u64>) {}
 
     /// Writes what is in `range` again, unchanged, for the next sync to make durable even where
     /// an earlier one failed and left pages that only look clean: past the page cache, as far as
