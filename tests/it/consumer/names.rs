@@ -7,7 +7,10 @@ use crate::scene::{enqueue, folder, quick, refused, snapshot};
 #[test]
 fn names_that_could_do_harm_are_refused_and_nothing_is_written() -> forebay::Result<()> {
     let folder = folder();
-    let queue = quick().open(folder.path().join("q"))?;
+    // Large segments: nothing is made ready in the background so soon.
+    let queue = quick()
+        .segment_bytes(1 << 20)
+        .open(folder.path().join("q"))?;
     enqueue(&queue, 0..3)?;
     let before = snapshot(folder.path());
     let (long, longer) = ("x".repeat(245), "x".repeat(256));
