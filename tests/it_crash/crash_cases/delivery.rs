@@ -7,6 +7,7 @@ use forebay::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::{Fate, MemoryDirectory, UnsyncedChange};
 use forebay::{ErrorKind, FullReason, Overflow, Sequence, SyncPolicy};
 
+use crate::golden::still_host;
 use crate::support::{
     assert_drains, cut_power, drain, drain_sequences, edit, fill, guard, kill, open, options,
     payload, try_open,
@@ -181,7 +182,9 @@ fn a_refused_write_leaves_nothing_after_a_kill() {
     for bytes in [10, 200, 700, 1500, 2200] {
         let memory = MemoryDirectory::new();
         let storage = FaultyDirectory::over_memory(memory.clone());
+        // There is no next segment whose room could be had instead.
         let queue = options(SyncPolicy::Always)
+            .host(still_host())
             .open_on(Arc::new(storage.clone()))
             .expect("a new queue");
         fill(&queue, 1, 500);

@@ -7,6 +7,7 @@ use forebay::storage::memory::{Fate, MemoryDirectory};
 use forebay::{ErrorKind, FullReason, Sequence, SyncPolicy};
 
 use crate::gate::wait_until;
+use crate::golden::still_host;
 use crate::order::{changes_storage, watch};
 use crate::support::{fill, open, options, segments};
 
@@ -16,7 +17,9 @@ fn a_refused_record_does_not_come_back_with_a_later_power_cut() {
     // is durable before the caller hears of it.
     let memory = MemoryDirectory::new();
     let storage = watch(&memory);
+    // There is no next segment whose room could be had instead.
     let queue = options(SyncPolicy::Manual)
+        .host(still_host())
         .open_on(Arc::new(storage.clone()))
         .expect("a new queue");
     fill(&queue, 1, 100);
