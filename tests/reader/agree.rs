@@ -113,10 +113,11 @@ fn assert_same_segments(found: &Inspection, listing: &Listing) {
             view.base.map(Sequence::get),
             "base of {number}"
         );
-        let epoch = view.epoch.map(forebay::Epoch::get);
-        assert_eq!(line.find("epoch"), epoch, "epoch of {number}");
         assert_eq!(line.number("bytes"), view.file_bytes, "length of {number}");
+        // Of a file that holds nothing, the one tells what its header says, the other nothing.
         if role != "stray" {
+            let epoch = view.epoch.map(forebay::Epoch::get);
+            assert_eq!(line.find("epoch"), epoch, "epoch of {number}");
             assert_eq!(
                 line.find("next"),
                 view.next.map(Sequence::get),
