@@ -55,6 +55,8 @@ pub enum Preallocate {
 /// It protects what a commit made durable from the commits after it. It does not protect records
 /// that were on the medium without a commit of theirs, by luck, when the power went: opening
 /// makes them durable where they stand, and the end that is then written may share their sector.
+/// Nor does it protect against a power cut while a recovery writes again what it keeps: that begins
+/// in the middle of what was durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitPadding {

@@ -190,7 +190,7 @@ impl<'a> Explorer<'a> {
         Ok(())
     }
 
-    /// What keeps commits apart at `moment`: nothing that recovery made durable.
+    /// What keeps commits apart at `moment`: nothing from the moment a recovery begins.
     fn padding(&self, moment: &Moment) -> CommitPadding {
         if moment.ledger.is_recovered {
             CommitPadding::None

@@ -109,6 +109,11 @@ impl Life {
         if self.queue.is_none() {
             let machine = Arc::new(Machine::new(self.seed));
             self.seed = self.seed.wrapping_add(1);
+            if self.ended != Ended::Close {
+                // Recovery writes again, in place, from the last proven record on.
+                Arc::make_mut(&mut self.ledger).is_recovered = true;
+                self.recorder.promise(&self.ledger);
+            }
             let options = self.setup.options().host(machine);
             let opened = options.open_on(Arc::new(self.recorder.clone()));
             let queue = opened.map_err(|error| format!("it does not open: {error}"))?;
@@ -157,7 +162,6 @@ impl Life {
         self.is_decided = !report.clean || self.ended != Ended::Kill;
         let ledger = Arc::make_mut(&mut self.ledger);
         ledger.recover(next, epoch);
-        ledger.is_recovered |= self.ended != Ended::Close;
         if self.is_decided {
             ledger.epoch = epoch;
         }
