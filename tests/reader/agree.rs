@@ -139,7 +139,17 @@ fn assert_same_cursors(found: &Inspection, listing: &Listing) {
 }
 
 fn assert_same_tail(found: &Inspection, listing: &Listing) {
-    let torn: Vec<&Line> = listing.all("torn").collect();
+    // A file that ends with its header block, a good one, holds nothing that could be torn.
+    let is_blank = |file: &str| {
+        listing.all("segment").any(|line| {
+            let is_headed = line.find("epoch").is_some();
+            is_headed && line.text("file") == file && line.number("bytes") <= 4096
+        })
+    };
+    let torn: Vec<&Line> = listing
+        .all("torn")
+        .filter(|line| !is_blank(line.text("file")))
+        .collect();
     let bytes = torn.iter().map(|line| line.number("bytes")).sum::<u64>();
     let tail = found.opening.torn.as_ref();
     let counted = tail.map_or(0, |tail| tail.bytes);

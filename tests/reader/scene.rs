@@ -62,6 +62,11 @@ impl Host for Machine {
     fn process(&self) -> u32 {
         1
     }
+
+    /// The same each time: nothing happens in the background.
+    fn has_threads(&self) -> bool {
+        false
+    }
 }
 
 /// Options with the smallest segments, on a machine that gives the same answers for one seed.
