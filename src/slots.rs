@@ -177,11 +177,15 @@ impl<S: Slot + Clone> SlotFile<S> {
         self.sync()
     }
 
-    /// What the file holds now, read back: another's slot means that a second writer got in.
-    pub(crate) fn read_back(&self) -> Result<Option<S>> {
+    /// Whether what was written last is on the medium, so that the next write goes into the other
+    /// slot.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.settled == Settled::Durable
+    }
+
+    /// What the file holds now, read back.
+    pub(crate) fn read_back(&self) -> Result<Pair<S>> {
         let bytes = read_whole(&*self.file, narrow(Pair::<S>::FILE_BYTES))?;
-        Ok(Pair::<S>::decode(&bytes)
-            .newest_of(self.newest.queue())
-            .map(|(_, slot)| slot.clone()))
+        Ok(Pair::decode(&bytes))
     }
 }

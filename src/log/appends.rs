@@ -19,6 +19,9 @@ const FOOTER_ROOM_BYTES: u64 = 96;
 /// The largest buffer that is kept between groups.
 const SPARE_BYTES_MAX: usize = 1 << 20;
 
+/// How full a segment is, in parts of it, when the next one is to be made.
+const PREPARE_PART: u64 = 4;
+
 /// A record on its way into the log, with what could be computed before its place was known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prepared<'a> {
@@ -283,6 +286,12 @@ impl Appends {
             Some(active) if active.started => active.segment.log_bytes_at(active.records_end),
             Some(_) | None => self.end().log_bytes,
         }
+    }
+
+    /// Makes `active` the segment that grows.
+    pub(super) fn grow_in(&mut self, active: Active) {
+        self.prepare_at = active.bytes / PREPARE_PART;
+        self.active = Some(active);
     }
 
     /// How things stand now, for going back to.

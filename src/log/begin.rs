@@ -21,10 +21,12 @@ use super::notices::{Notice, Notices};
 use crate::error::{Corruption, Result};
 use crate::format::{
     BLOCK_BYTES, Chain, Control, Defect, End, Integrity, QUARANTINE, SEGMENTS, SegmentFile, Start,
-    is_zero, narrow, segment_file,
+    narrow, segment_file,
 };
 use crate::position::{Offset, SegmentNumber};
-use crate::segment::{ControlPlace, IndexBuilder, Segment, encode_footer, known_index};
+use crate::segment::{
+    ControlPlace, IndexBuilder, Segment, encode_footer, is_zero_from, known_index,
+};
 use crate::storage::{Access, File, open_if_there, read_range};
 use crate::sync::MutexGuard;
 
@@ -75,20 +77,16 @@ impl Log {
         } else {
             self.seal_at(appends.last, notices)?.map(|()| None)
         };
-        match taken {
-            Ok(None) => {}
-            Ok(Some(active)) => {
-                // A segment that was made ready, and that closing has removed, may be back.
-                self.set_aside(&resume.dropped, notices)?;
-                appends.prepare_at = active.bytes / 4;
-                appends.active = Some(active);
-                appends.resume = None;
-                return Ok(());
-            }
-            Err(defect) => notices.push(self.unusable(appends.last, defect)),
-        }
+        let taken = taken.unwrap_or_else(|defect| {
+            notices.push(self.unusable(appends.last, defect));
+            None
+        });
+        // Among them, after a power cut, the next segment that a close had removed.
         self.set_aside(&resume.dropped, notices)?;
-        self.begin_segment(appends, true)?;
+        match taken {
+            Some(active) => appends.grow_in(active),
+            None => self.begin_segment(appends, true)?,
+        }
         appends.resume = None;
         Ok(())
     }
@@ -201,7 +199,7 @@ impl Log {
             let Some(file) = open_if_there(&*self.directory, &name, Access::Read)? else {
                 continue;
             };
-            if is_blank(&*file)? {
+            if is_zero_from(&*file, BLOCK_BYTES)? {
                 self.directory.remove(&name)?;
             } else {
                 let aside = name.replacen(SEGMENTS, QUARANTINE, 1);
@@ -244,13 +242,11 @@ impl Log {
         // What the table remembers; the start frame gets the time of its first record.
         segment.started_at = self.host.now();
         self.table.add(&segment);
-        let bytes = self.settings.segment_bytes_at(last.log_bytes);
-        appends.prepare_at = bytes / 4;
-        appends.active = Some(Active {
+        appends.grow_in(Active {
             offset: segment.data_start(),
             records_end: segment.data_start(),
             synced: Offset::new(BLOCK_BYTES),
-            bytes,
+            bytes: self.settings.segment_bytes_at(last.log_bytes),
             started: false,
             named: created.named,
             index: IndexBuilder::new(segment.base),
@@ -268,19 +264,4 @@ fn is_sealed(segment: &Segment, end: End) -> Result<bool> {
             && Control::of(&span.header) == Ok(Control::Footer)
             && span.header.sequence == end.next
     }))
-}
-
-/// Whether nothing but a header block was ever written.
-fn is_blank(file: &dyn File) -> Result<bool> {
-    let mut offset = BLOCK_BYTES;
-    loop {
-        let bytes = read_range(file, offset, 1 << 20)?;
-        if bytes.is_empty() {
-            return Ok(true);
-        }
-        if !is_zero(&bytes) {
-            return Ok(false);
-        }
-        offset += crate::format::wide(bytes.len());
-    }
 }

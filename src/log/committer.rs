@@ -140,7 +140,6 @@ impl Log {
             // Nothing was appended since opening: the slot says all there is to say.
             return Ok(());
         }
-        state.check_opener()?;
         let durable = self.durable();
         state.write_watermark(durable, floor)?;
         state.sync()

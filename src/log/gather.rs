@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+use super::host::nanoseconds;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{now, thread};
 
@@ -57,7 +58,7 @@ impl Gather {
 
     /// A commit took so long.
     pub(super) fn note_commit(&self, duration: Duration) {
-        let now = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let now = nanoseconds(duration);
         let before = self.commit_nanoseconds.load(Ordering::Relaxed);
         let average = if before == 0 {
             now

@@ -31,8 +31,10 @@ pub trait Host: Debug + Send + Sync {
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+/// `duration` in nanoseconds, up to 584 years. (`as_nanos` would multiply and compare 128 bits.)
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 /// Whether what happened at `time` is more than `age` ago at `now`, both in nanoseconds since
@@ -63,10 +65,7 @@ impl SystemHost {
 impl Host for SystemHost {
     fn now(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let since = since.unwrap_or_default();
-        // Until the year 2554; `as_nanos` would multiply and compare 128 bits.
-        let seconds = since.as_secs().saturating_mul(1_000_000_000);
-        seconds.saturating_add(u64::from(since.subsec_nanos()))
+        nanoseconds(since.unwrap_or_default())
     }
 
     fn random(&self) -> u64 {

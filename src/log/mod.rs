@@ -1,9 +1,9 @@
 //! Many segments, one writer: append, group commit, watermark, rotate, reclaim.
 //!
 //! Locks, in the order in which they may be taken: `reclaiming`, `appends`, `syncing`, `state`;
-//! `naming` comes after `syncing`, the stage of `ahead` after `appends` and `syncing`; `floor`, the agenda, the
-//! trash and the watermark's own are leaves. No lock is held while a listener is called, and
-//! `appends` is not held during the sync of a commit.
+//! `naming` comes after `syncing`, the stage of `ahead` after `appends` and `syncing`; `floor`, the
+//! agenda, the trash and the watermark's own are leaves. No lock is held while a listener is called,
+//! and `appends` is not held during the sync of a commit.
 
 mod agenda;
 mod ahead;

@@ -1,7 +1,7 @@
 //! `STATE` while the log is open: written after each sync, synced when the log is idle.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{End, StateSlot};
+use crate::format::{End, Slot, StateSlot};
 use crate::position::{SegmentNumber, Sequence};
 use crate::slots::SlotFile;
 
@@ -10,12 +10,18 @@ use crate::slots::SlotFile;
 pub(super) struct State {
     slots: SlotFile<StateSlot>,
     opener: u64,
+    /// The generation that `opener` took over: whoever wrote a later one is at work now.
+    taken_over: u64,
 }
 
 impl State {
     /// Takes over the file for the opener `opener`; nothing is written yet.
     pub(super) fn new(slots: SlotFile<StateSlot>, opener: u64) -> Self {
-        Self { slots, opener }
+        Self {
+            taken_over: slots.newest().generation(),
+            slots,
+            opener,
+        }
     }
 
     pub(super) fn newest(&self) -> &StateSlot {
@@ -37,7 +43,7 @@ impl State {
             return Ok(());
         }
         let slot = self.changed(|slot| slot.clean = false);
-        self.slots.commit(slot)
+        self.commit(slot)
     }
 
     /// Writes how far the log is durable, and the floor that goes with it. Not durable itself.
@@ -50,12 +56,22 @@ impl State {
             slot.watermark = slot.watermark.max(watermark);
             slot.floor = slot.floor.max(floor);
         });
+        if self.slots.is_durable() {
+            // The other slot is about to go, and with it what somebody else may have written there.
+            self.check_opener()?;
+        }
         self.slots.write(slot)
     }
 
     /// Makes what was written last durable.
     pub(super) fn sync(&mut self) -> Result<()> {
+        self.check_opener()?;
         self.slots.sync()
+    }
+
+    fn commit(&mut self, slot: StateSlot) -> Result<()> {
+        self.check_opener()?;
+        self.slots.commit(slot)
     }
 
     /// Says, durably, which segment is the first, and its base: those before it are about to go.
@@ -69,7 +85,7 @@ impl State {
             slot.first_base = base;
             slot.floor = slot.floor.max(floor);
         });
-        self.slots.commit(slot)
+        self.commit(slot)
     }
 
     /// Says, durably, that the log ends exactly at `end`, all of it durable.
@@ -87,15 +103,18 @@ impl State {
             slot.watermark = end.next;
             slot.floor = slot.floor.max(floor).min(end.next);
         });
-        self.slots.commit(slot)
+        self.commit(slot)
     }
 
     /// Fails when the file holds what somebody else wrote.
+    ///
+    /// Between two syncs only one slot is written, by either, so what the other one wrote stays
+    /// where it is until the protected slot changes. Nobody lets that happen without a look.
     pub(super) fn check_opener(&self) -> Result<()> {
         let found = self.slots.read_back()?;
-        // Before we write for the first time, the last owner's name is still there.
-        let known = [self.opener, self.newest().opener];
-        if found.is_none_or(|slot| known.contains(&slot.opener)) {
+        let is_foreign =
+            |slot: &StateSlot| slot.opener != self.opener && slot.generation() > self.taken_over;
+        if !found.valid().any(is_foreign) {
             return Ok(());
         }
         let what = "another process writes this queue though we hold its lock; \

@@ -8,12 +8,14 @@
 
 use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{
-    BLOCK_BYTES, CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE,
-    SEGMENTS, STATE, SegmentFile, SegmentHeader, Slot, Start, StateSlot, consumer_of, cursor_file,
+    CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE, SEGMENTS, STATE,
+    SegmentFile, SegmentHeader, Slot, Start, StateSlot, consumer_of, cursor_file, is_zero,
     segment_file,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{NewSegment, Segment, SegmentScan, read_header, scan, scan_unstarted};
+use crate::segment::{
+    NewSegment, Segment, SegmentScan, is_zero_from, read_header, scan, scan_unstarted,
+};
 use crate::slots::read_slots;
 use crate::storage::{Access, Directory, open_if_there, read_range, read_whole};
 
@@ -273,7 +275,7 @@ fn quiet_after(
         return Ok(false);
     }
     let guard = read_range(&*file, end.offset.get(), GUARD_BYTES)?;
-    Ok(guard.iter().all(|byte| *byte == 0))
+    Ok(is_zero(&guard))
 }
 
 /// Scans from the newest segment back to the one that holds the largest watermark known from
@@ -364,14 +366,9 @@ fn look_at(
 
 /// A file whose header is unreadable: all of it counts as used unless it is all zero.
 fn last_used(file: &dyn crate::storage::File) -> Result<Offset> {
-    let length = file.length()?;
-    let mut offset = 0;
-    while offset < length {
-        let bytes = read_range(file, offset, 1 << 20)?;
-        if bytes.iter().any(|byte| *byte != 0) {
-            return Ok(Offset::new(length));
-        }
-        offset = offset.saturating_add(crate::format::wide(bytes.len()).max(BLOCK_BYTES));
+    if is_zero_from(file, 0)? {
+        Ok(Offset::ZERO)
+    } else {
+        Ok(Offset::new(file.length()?))
     }
-    Ok(Offset::ZERO)
 }

@@ -7,7 +7,7 @@ mod stream;
 mod writer;
 
 pub(crate) use index::{IndexBuilder, known_index, read_index, write_index};
-pub(crate) use open::{Segment, read_header};
+pub(crate) use open::{Segment, is_zero_from, read_header};
 pub(crate) use scan::{Ending, Run, SegmentScan, resync, scan, scan_unstarted};
 pub(crate) use stream::{FrameStream, Span};
 pub(crate) use writer::{

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::FrameStream;
 use crate::error::Result;
 use crate::format::{
-    BLOCK_BYTES, Chain, Control, Defect, Framing, SegmentFile, SegmentHeader, Start, narrow,
-    segment_file,
+    BLOCK_BYTES, Chain, Control, Defect, Framing, SegmentFile, SegmentHeader, Start, is_zero,
+    narrow, segment_file, wide,
 };
 use crate::position::{Offset, QueueId, SegmentNumber, Sequence};
 use crate::storage::{Access, Directory, File, open_if_there, read_range};
@@ -112,6 +112,20 @@ pub(super) fn data_start(framing: Framing) -> Offset {
     Offset::new(BLOCK_BYTES).plus(framing.frame_bytes(Start::BODY_BYTES))
 }
 
+/// Whether `file` holds nothing but zeros from `offset` on.
+pub(crate) fn is_zero_from(file: &dyn File, mut offset: u64) -> Result<bool> {
+    loop {
+        let bytes = read_range(file, offset, 1 << 20)?;
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        if !is_zero(&bytes) {
+            return Ok(false);
+        }
+        offset = offset.saturating_add(wide(bytes.len()));
+    }
+}
+
 /// The header block of `file`, if it is that of segment `number` of `queue`.
 pub(crate) fn read_header(
     file: &dyn File,
@@ -119,7 +133,7 @@ pub(crate) fn read_header(
     number: SegmentNumber,
 ) -> Result<std::result::Result<SegmentHeader, Defect>> {
     let block = read_range(file, 0, narrow(BLOCK_BYTES))?;
-    if block.iter().all(|byte| *byte == 0) {
+    if is_zero(&block) {
         return Ok(Err(Defect::Zeros));
     }
     Ok(SegmentHeader::decode(&block).and_then(|header| {

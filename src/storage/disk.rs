@@ -374,8 +374,7 @@ impl File for DiskFile {
 
     #[cfg(target_os = "linux")]
     fn start_writeback(&self, range: Range<u64>) {
-        // Where the file system cannot, its own time has to do.
-        let _is_under_way = super::map::start_writeback(&self.file, range);
+        super::map::start_writeback(&self.file, range);
     }
 
     fn map(&self) -> Result<Map> {

@@ -110,23 +110,22 @@ impl ProcessMark {
 }
 
 /// Asks the system to write what is dirty of `range` to the device, without waiting for it and
-/// without making it durable (`sync_file_range(2)`). True if it does.
+/// without making it durable (`sync_file_range(2)`). Where the file system cannot, its own time has
+/// to do.
 #[cfg(target_os = "linux")]
-pub(super) fn start_writeback(file: &std::fs::File, range: std::ops::Range<u64>) -> bool {
+pub(super) fn start_writeback(file: &std::fs::File, range: std::ops::Range<u64>) {
     use std::os::fd::AsRawFd;
     let whole = (
         i64::try_from(range.start),
         i64::try_from(range.end.saturating_sub(range.start)),
     );
     let (Ok(offset), Ok(bytes)) = whole else {
-        return false;
+        return;
     };
     let descriptor = file.as_raw_fd();
     // SAFETY: the call takes no pointer, only a descriptor, which `file` keeps open meanwhile, and
     // numbers, which the kernel checks.
-    let outcome =
-        unsafe { libc::sync_file_range(descriptor, offset, bytes, libc::SYNC_FILE_RANGE_WRITE) };
-    outcome == 0
+    unsafe { libc::sync_file_range(descriptor, offset, bytes, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -7,7 +7,7 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{Queue, Retention, Sequence, SyncPolicy};
 
 use crate::golden::still_host;
-use crate::support::{fill, kill, open, open_storage, options, settle};
+use crate::support::{fill, kill, open, open_storage, options, settle, try_open};
 
 /// A faulty storage over `memory` that records every call.
 pub(crate) fn watch(memory: &MemoryDirectory) -> FaultyDirectory {
@@ -184,11 +184,12 @@ fn the_first_append_after_a_clean_open_is_preceded_by_a_synced_state() {
 #[test]
 fn the_first_append_after_a_recovery_seals_before_it_goes_on() {
     let memory = MemoryDirectory::new();
-    let queue = open(&memory, SyncPolicy::Always);
+    let still = options(SyncPolicy::Always).host(still_host());
+    let queue = try_open(&memory, still).expect("a new queue");
     fill(&queue, 2, 100);
     let image = kill(&memory, queue);
     let storage = watch(&image);
-    let queue = open_watched(&storage, SyncPolicy::Always);
+    let queue = open_still(&storage);
     storage.record();
     fill(&queue, 1, 100);
     let old = segment(1);
@@ -232,7 +233,7 @@ fn a_process_that_only_reads_and_acks_syncs_no_state() {
 fn reclaim_syncs_cursors_then_the_state_before_a_name_changes() {
     let memory = MemoryDirectory::new();
     let keep = options(SyncPolicy::Always).retention(Retention::KeepForever);
-    let queue = crate::support::try_open(&memory, keep).expect("a new queue");
+    let queue = try_open(&memory, keep).expect("a new queue");
     drop(queue.consumer("c").expect("a new consumer"));
     fill(&queue, 12, 900);
     let mut consumer = queue.consumer("c").expect("it is free");

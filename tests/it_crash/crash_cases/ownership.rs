@@ -7,7 +7,8 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::storage::{Access, Directory, File, Filesystem, Lock};
 use forebay::{ErrorKind, Host, Result, SyncPolicy};
 
-use crate::support::{contents, fill, kill, open, open_storage, options, settle, try_open};
+use crate::golden::still_host;
+use crate::support::{contents, drain, fill, kill, open, open_storage, options, settle, try_open};
 
 #[test]
 fn two_copies_of_a_queue_go_on_in_different_epochs() {
@@ -184,4 +185,29 @@ fn a_writer_whose_lock_was_replaced_is_poisoned_when_another_got_in() {
     let last = outcomes.last().expect("there are twenty");
     let kind = last.as_ref().err().map(forebay::Error::kind);
     assert_eq!(kind, Some(ErrorKind::Poisoned));
+}
+
+#[test]
+fn a_writer_notices_another_one_that_has_only_opened_before_it_overwrites_its_name() {
+    // Case 31. What the other one wrote is in the slot that the first one writes after a sync.
+    let memory = MemoryDirectory::new();
+    let host = still_host();
+    let open = || {
+        let own = options(SyncPolicy::Always).host(Arc::clone(&host));
+        own.open_on(Arc::new(Unlocked(memory.clone())))
+            .expect("nothing locks it")
+    };
+    let first = open();
+    let mut consumer = first.consumer("c").expect("a new consumer");
+    fill(&first, 20, 900);
+    drain(&mut consumer).expect("nothing is damaged");
+    assert!(
+        first.reclaim().expect("nothing fails") > 0,
+        "STATE is synced"
+    );
+    let second = open();
+    fill(&first, 1, 100);
+    let poisoned = first.enqueue(b"b").err().map(|error| error.kind());
+    assert_eq!(poisoned, Some(ErrorKind::Poisoned));
+    fill(&second, 1, 100);
 }

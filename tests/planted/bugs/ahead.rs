@@ -99,8 +99,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A22",
         file: "log/begin.rs",
         within: "fn begin(",
-        find: "self.set_aside(&resume.dropped, notices)?; appends.prepare_at = active.bytes / 4;",
-        replace: "appends.prepare_at = active.bytes / 4;",
+        find: "self.set_aside(&resume.dropped, notices)?;",
+        replace: "if taken.is_none() { self.set_aside(&resume.dropped, notices)?; }",
         killer: "it_crash shrinking::the_next_segment_that_comes_back_after_a_close_is_set_aside_and_stops_no_reclaim",
     },
     Bug {

@@ -206,7 +206,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A15, case 26",
         file: "log/state.rs",
         within: "fn commit_first(",
-        find: "self.slots.commit(slot)",
+        find: "self.commit(slot)",
         replace: "self.slots.write(slot)",
         killer: "it_crash order::reclaim_syncs_cursors_then_the_state_before_a_name_changes",
     },
