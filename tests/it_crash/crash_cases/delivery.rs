@@ -102,6 +102,7 @@ fn a_cursor_write_cut_short_by_a_full_disk_never_costs_the_other_slot() {
     let memory = MemoryDirectory::new();
     let storage = FaultyDirectory::over_memory(memory.clone());
     let queue = options(SyncPolicy::Always)
+        .host(still_host())
         .open_on(Arc::new(storage.clone()))
         .expect("a new queue");
     let mut consumer = queue.consumer("c").expect("a new consumer");
@@ -127,7 +128,7 @@ fn a_cursor_write_cut_short_by_a_full_disk_never_costs_the_other_slot() {
             "an ack survives a kill, a refused one is not there"
         );
         drop(reopened);
-        crate::support::settle(&memory);
+        queue.run_background();
         consumer
             .ack_through(Sequence::new(sequence))
             .expect("there is space");
