@@ -35,6 +35,7 @@
 //!
 //! * [`Queue`], [`QueueOptions`]: open, enqueue, sync, close.
 //! * [`Consumer`]: read, acknowledge, drain.
+//! * [`Worker`]: a thread that drains a consumer into a handler.
 //! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`inspect`]: look at a queue without opening it.
@@ -73,7 +74,10 @@ mod interleave;
 #[cfg(feature = "json")]
 pub use buffer::Json;
 pub use buffer::{Bincode, BufferConfig, Bytes, Codec, CodecError, EventBuffer};
-pub use consumer::{Batch, Consumer, Record};
+pub use consumer::{
+    Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, HandlerError, Lag, Record,
+    RestartPolicy, Start, Worker, WorkerOptions,
+};
 pub use error::{Corruption, Error, ErrorKind, FullReason, Result};
 pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;

@@ -47,8 +47,8 @@ pub(super) fn effective(
     })
 }
 
-/// Refuses the cursor of another queue, of another consumer, of a filter, or of a log that has
-/// lost what was durable.
+/// Refuses the cursor of another queue, of another consumer, or of a log that has lost what was
+/// durable.
 fn refuse_foreign(log: &Log, consumer: &str, path: &Path, slot: &CursorSlot) -> Result<()> {
     let queue = log.identity().queue;
     if slot.queue != queue {
@@ -62,10 +62,6 @@ fn refuse_foreign(log: &Log, consumer: &str, path: &Path, slot: &CursorSlot) -> 
         );
         return Err(corrupt(path, slot.next..slot.next, expected, found));
     }
-    if slot.filter != [0; 32] {
-        let what = "the cursor is bound to a filter, which this release does not know";
-        return Err(Error::at(ErrorKind::InvalidInput, what, path));
-    }
     let next = log.next();
     if slot.watermark > next {
         let expected = format!("a log that ends at or after {}", slot.watermark);
@@ -77,6 +73,36 @@ fn refuse_foreign(log: &Log, consumer: &str, path: &Path, slot: &CursorSlot) -> 
         ));
     }
     Ok(())
+}
+
+/// Refuses the cursor of a consumer that is bound to other kinds than are `wanted`.
+pub(super) fn refuse_filter(
+    consumer: &str,
+    path: &Path,
+    slot: &CursorSlot,
+    wanted: [u8; 32],
+) -> Result<()> {
+    if slot.filter == wanted {
+        return Ok(());
+    }
+    let what = format!(
+        "the consumer {consumer:?} is bound to {} and was asked for with {}",
+        filter_name(slot.filter),
+        filter_name(wanted)
+    );
+    Err(Error::at(ErrorKind::InvalidInput, what, path))
+}
+
+fn filter_name(filter: [u8; 32]) -> String {
+    if filter == [0; 32] {
+        return "every kind".to_owned();
+    }
+    let lead: String = filter
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("the kinds of filter {lead}")
 }
 
 /// The error of a cursor that was good a moment ago.

@@ -7,27 +7,65 @@ use crate::log::{Found, Place};
 use crate::position::Sequence;
 use crate::segment::Span;
 
+/// How many records a consumer passes over before its cursor follows.
+const PASSED_OVER_MAX: u64 = 4096;
+
 impl Consumer {
-    /// The next record that is neither dropped, expired nor damaged.
+    /// The next record to hand out: neither dropped, expired nor damaged, and not passed over.
     pub(super) fn front(&mut self) -> Result<Option<Span>> {
         loop {
             let limit = self.readable()?;
             match self.reader.peek(limit)? {
                 Found::Record(span) if self.log.is_expired(span.header.time) => {
-                    let sequence = span.header.sequence;
-                    let after = Place::new(sequence.plus(1), None);
-                    self.lease.write(&self.log, after, None)?;
-                    self.log.expire(after);
-                    self.reader.pass(&span);
-                    self.note_gap(Gap::new(sequence..sequence.plus(1), GapReason::Expired));
+                    self.pass_expired(&span)?;
                 }
-                Found::Record(span) => return Ok(Some(span)),
-                Found::End => return Ok(None),
+                Found::Record(span) if self.is_due(&span) => {
+                    if self.reader.next().since(self.cursor) >= PASSED_OVER_MAX {
+                        self.pass_over()?;
+                    }
+                    return Ok(Some(span));
+                }
+                Found::Record(span) => self.reader.pass(&span),
+                Found::End => {
+                    self.pass_over()?;
+                    return Ok(None);
+                }
                 // Dropped and deleted while it was being read: a gap, told at the next turn.
                 Found::Damage(corruption) if self.log.first() > corruption.range.start => {}
                 Found::Damage(corruption) => self.meet_damage(corruption)?,
             }
         }
+    }
+
+    /// Whether the consumer is given this record, and has not acknowledged it before its turn.
+    pub(super) fn is_due(&self, span: &Span) -> bool {
+        self.filter.wants(span.header.kind)
+            && (self.window.is_empty() || !self.window.is_acknowledged(span.header.sequence))
+    }
+
+    /// Moves the cursor up to the reader, where nothing in between is out: what the consumer is not
+    /// given holds back nobody.
+    fn pass_over(&mut self) -> Result<()> {
+        if !self.window.is_empty() || self.reader.next() <= self.cursor {
+            return Ok(());
+        }
+        let standing = self.reader.standing();
+        let place = Place::new(self.reader.next(), standing.map(|(_, log_bytes)| log_bytes));
+        self.write_cursor(place, standing.map(|(position, _)| position))?;
+        self.log.floor().move_consumer(&self.lease.name, place);
+        self.log.cursor_moved();
+        Ok(())
+    }
+
+    fn pass_expired(&mut self, span: &Span) -> Result<()> {
+        let sequence = span.header.sequence;
+        let after = Place::new(sequence.plus(1), None);
+        self.write_cursor(after, None)?;
+        self.log.expire(after);
+        self.reader.pass(span);
+        self.window.forget_below(after.sequence);
+        self.note_gap(Gap::new(sequence..after.sequence, GapReason::Expired));
+        Ok(())
     }
 
     /// Where reading has to stop, after passing over what is gone.
@@ -37,11 +75,12 @@ impl Consumer {
         let (first, reason) = self.log.first_with_reason();
         if next < first {
             // Told is told: the gap must not come back with an older cursor.
-            self.lease.write(&self.log, Place::new(first, None), None)?;
+            let place = Place::new(first, None);
+            self.write_cursor(place, None)?;
             self.reader.seek(first);
             self.spans.clear();
+            self.window.forget_below(first);
             self.note_gap(Gap::new(next..first, reason));
-            let place = Place::new(first, None);
             self.log.floor().move_consumer(&self.lease.name, place);
             self.log.cursor_moved();
         }
@@ -78,11 +117,14 @@ impl Consumer {
         let name = corruption.file.file_name().and_then(|name| name.to_str());
         self.log
             .copy_damage_aside(corruption, name.unwrap_or_default());
+        // Written before anything else happens: what is skipped must not come back.
         let next = Place::new(corruption.range.end, None);
-        self.lease.write(&self.log, next, None)?;
+        if self.window.is_empty() {
+            self.write_cursor(next, None)?;
+            self.log.floor().move_consumer(&self.lease.name, next);
+            self.log.cursor_moved();
+        }
         self.reader.skip(&corruption.range)?;
-        self.log.floor().move_consumer(&self.lease.name, next);
-        self.log.cursor_moved();
         self.spans.clear();
         let gap = Gap::new(corruption.range.clone(), GapReason::Damaged);
         self.note_gap(gap.clone());

@@ -3,14 +3,17 @@
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::lag::{Lag, lag_at};
+use super::options::{ConsumerOptions, Filter};
 use super::record::{Batch, Record};
 use super::registry::{Lease, Registry};
+use super::window::Window;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Gap, GapReason};
+use crate::event::Gap;
 use crate::log::{Found, Log, LogReader, Place};
-use crate::position::{Position, Sequence};
+use crate::position::Sequence;
 use crate::segment::Span;
 use crate::sync::deadline_after;
 
@@ -42,7 +45,13 @@ pub struct Consumer {
     pub(super) log: Arc<Log>,
     pub(super) lease: Lease,
     pub(super) reader: LogReader,
-    /// The records of the last `peek_batch`.
+    /// What the cursor says: everything before it is acknowledged.
+    pub(super) cursor: Sequence,
+    pub(super) filter: Filter,
+    /// What is out, and how much may be.
+    pub(super) window: Window,
+    pub(super) window_records: usize,
+    /// The records that were looked at last.
     pub(super) spans: Vec<Span>,
     pub(super) gaps: Vec<Gap>,
     /// Damage that the listener has heard of.
@@ -52,20 +61,10 @@ pub struct Consumer {
     _queue: Arc<dyn Debug + Send + Sync>,
 }
 
-/// Tells the floor how the record in flight ended, also when the sink panics.
-struct InFlight<'a> {
-    log: &'a Log,
-    consumer: &'a str,
-    sequence: Sequence,
-    accepted: bool,
-}
-
-impl Drop for InFlight<'_> {
+impl Drop for Consumer {
     fn drop(&mut self) {
-        if !self.accepted && self.log.floor().refuse_in_flight(self.consumer) {
-            let gap = Gap::new(self.sequence..self.sequence.plus(1), GapReason::Dropped);
-            self.log.tell(|listener| listener.dropped(&gap, 1));
-        }
+        // Nobody was told of these yet.
+        self.lease.keep_gaps(std::mem::take(&mut self.gaps));
     }
 }
 
@@ -74,19 +73,24 @@ impl Consumer {
         log: &Arc<Log>,
         registry: &Registry,
         name: &str,
+        options: &ConsumerOptions,
         queue: Arc<dyn Debug + Send + Sync>,
     ) -> Result<Self> {
         log.check()?;
-        let (lease, effective) = registry.take(log, name)?;
+        let (lease, effective) = registry.take(log, name, options)?;
         let next = effective.place.sequence;
         let reader = LogReader::new(Arc::clone(log), next, effective.hint)?;
         let taken_back = effective.taken_back.map(|said| next..said);
         Ok(Self {
             log: Arc::clone(log),
-            lease,
             reader,
+            cursor: next,
+            filter: options.filter.clone(),
+            window: Window::default(),
+            window_records: options.window_records,
             spans: Vec::new(),
-            gaps: Vec::new(),
+            gaps: lease.take_gaps(),
+            lease,
             reported: None,
             taken_back,
             _queue: queue,
@@ -99,7 +103,7 @@ impl Consumer {
         &self.lease.name
     }
 
-    /// The sequence of the next record to deliver.
+    /// The sequence of the next record to hand out, or one before it that the consumer is not given.
     #[must_use]
     pub fn next_sequence(&self) -> Sequence {
         self.reader.next()
@@ -112,7 +116,8 @@ impl Consumer {
         self.taken_back.clone()
     }
 
-    /// How many records are left to deliver: an upper bound, because some may turn out dropped.
+    /// How many records are left to hand out: an upper bound, because some may turn out dropped, or
+    /// of a kind that the consumer is not given.
     ///
     /// # Errors
     ///
@@ -135,6 +140,18 @@ impl Consumer {
         Ok(self.len()? == 0)
     }
 
+    /// How far the consumer is behind: what it has not acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`], [`ErrorKind::Poisoned`], [`ErrorKind::Closed`].
+    pub fn lag(&self) -> Result<Lag> {
+        self.log.check()?;
+        let place = self.log.floor().consumer(&self.lease.name);
+        let known = place.filter(|place| place.sequence == self.cursor);
+        lag_at(&self.log, known.unwrap_or(Place::new(self.cursor, None)))
+    }
+
     /// The next record, without moving on. `None` when there is none yet.
     ///
     /// # Durability
@@ -147,8 +164,11 @@ impl Consumer {
     /// [`skip_corrupt`](Self::skip_corrupt); [`ErrorKind::Io`], [`ErrorKind::Poisoned`],
     /// [`ErrorKind::Closed`].
     pub fn peek(&mut self) -> Result<Option<Record<'_>>> {
-        let span = self.front()?;
-        Ok(span.map(|span| Record::new(&self.reader, &span)))
+        let front = self.front()?;
+        self.spans.clear();
+        self.spans.extend(front);
+        let span = self.spans.first();
+        Ok(span.map(|span| Record::new(&self.reader, span)))
     }
 
     /// The next records, at most `max`, without moving on. There may be fewer than are waiting:
@@ -158,113 +178,48 @@ impl Consumer {
     ///
     /// As for [`peek`](Self::peek), for the first record.
     pub fn peek_batch(&mut self, max: usize) -> Result<Batch<'_>> {
-        self.spans.clear();
-        if max > 0
-            && let Some(first) = self.front()?
-        {
-            self.spans.push(first);
-            let durable = self.log.durable();
-            let mut offset = first.end;
-            while self.spans.len() < max {
-                let due = first
-                    .header
-                    .sequence
-                    .plus(crate::format::wide(self.spans.len()));
-                let found = self.reader.span_in_buffer(offset);
-                // A record beyond this read, of the next segment, or damaged: the next call's.
-                let Some(span) = found.filter(|_| due < durable && self.reader.is_fresh(due))
-                else {
-                    break;
-                };
-                offset = span.end;
-                if span.header.flags.is_control() {
-                    continue;
-                }
-                if span.header.sequence != due {
-                    break;
-                }
-                self.spans.push(span);
-            }
-        }
+        self.fill_batch(max)?;
         Ok(Batch {
             reader: &self.reader,
             spans: &self.spans,
         })
     }
 
-    /// Acknowledges every record up to and including `sequence`: they are not delivered again.
-    /// What was acknowledged before is passed over.
-    ///
-    /// # Durability
-    ///
-    /// The acknowledgement survives the process on return, and power loss about 100 ms later; a
-    /// power cut before that delivers the records again. An error leaves it where it was.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::OutOfRange`] for a record that cannot have been delivered yet;
-    /// [`ErrorKind::Io`], [`ErrorKind::Poisoned`], [`ErrorKind::Closed`].
-    pub fn ack_through(&mut self, sequence: Sequence) -> Result<()> {
-        self.log.check()?;
-        if sequence < self.reader.next() {
+    /// Looks at the next records, at most `max`, that one read brought in.
+    pub(super) fn fill_batch(&mut self, max: usize) -> Result<()> {
+        self.spans.clear();
+        if max == 0 {
             return Ok(());
         }
-        if sequence >= self.log.durable() {
-            let what = format!(
-                "cannot acknowledge {sequence}: records before {} have been delivered at most",
-                self.log.durable()
-            );
-            return Err(Error::new(ErrorKind::OutOfRange, what));
-        }
-        let span = self
-            .spans
-            .iter()
-            .find(|span| span.header.sequence == sequence)
-            .copied();
-        self.acknowledge(sequence.plus(1), span)
-    }
-
-    /// Hands records to `sink` in order, each acknowledged once it was accepted, until there is
-    /// none or one is refused. The refused one stays and comes first the next time. No lock is
-    /// held while the sink runs.
-    ///
-    /// # Durability
-    ///
-    /// As for [`ack_through`](Self::ack_through), per record.
-    ///
-    /// # Errors
-    ///
-    /// As for [`peek`](Self::peek). Records accepted before the error are acknowledged. A refusal
-    /// is not an error: the count says how far it came.
-    pub fn drain<E>(
-        &mut self,
-        mut sink: impl FnMut(&Record<'_>) -> std::result::Result<(), E>,
-    ) -> Result<usize> {
-        let mut accepted = 0;
-        while let Some(span) = self.front()? {
-            let sequence = span.header.sequence;
-            if !self.log.floor().take_in_flight(&self.lease.name, sequence) {
+        let Some(first) = self.front()? else {
+            return Ok(());
+        };
+        self.spans.push(first);
+        let durable = self.log.durable();
+        let (mut due, mut offset) = (first.header.sequence.plus(1), first.end);
+        while self.spans.len() < max && due < durable && self.reader.is_fresh(due) {
+            // A record beyond this read, of the next segment, or damaged: the next call's.
+            let Some(span) = self.reader.span_in_buffer(offset) else {
+                break;
+            };
+            offset = span.end;
+            if span.header.flags.is_control() {
                 continue;
             }
-            let mut in_flight = InFlight {
-                log: &self.log,
-                consumer: &self.lease.name,
-                sequence,
-                accepted: false,
-            };
-            if sink(&Record::new(&self.reader, &span)).is_err() {
+            if span.header.sequence != due {
                 break;
             }
-            in_flight.accepted = true;
-            drop(in_flight);
-            self.acknowledge(sequence.plus(1), Some(span))?;
-            accepted += 1;
+            due = due.plus(1);
+            if self.is_due(&span) {
+                self.spans.push(span);
+            }
         }
-        Ok(accepted)
+        Ok(())
     }
 
     /// Goes to `sequence`, back or forward. Going back delivers what is still there again, and
-    /// keeps nothing from being deleted; going forward passes over what lies between.
+    /// keeps nothing from being deleted; going forward passes over what lies between. What was out
+    /// is not any more.
     ///
     /// # Durability
     ///
@@ -282,22 +237,32 @@ impl Consumer {
             return Err(Error::new(ErrorKind::OutOfRange, what));
         }
         let place = Place::new(sequence, None);
-        self.lease.write(&self.log, place, None)?;
+        self.write_cursor(place, None)?;
         self.reader.seek(sequence);
         self.spans.clear();
+        self.window.clear();
         self.log.floor().move_consumer(&self.lease.name, place);
         self.log.cursor_moved();
         Ok(())
     }
 
-    /// Waits until there is a record to deliver; false when none came within `timeout`.
+    /// Waits until there is a record to hand out; false when none came within `timeout`. For a
+    /// consumer of some kinds it may turn out to be of another.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Poisoned`] or [`ErrorKind::Closed`].
     pub fn wait(&mut self, timeout: Duration) -> Result<bool> {
-        self.log
-            .wait_written(self.reader.next(), deadline_after(timeout))
+        self.wait_unless(deadline_after(timeout), || false)
+    }
+
+    /// The same, and also until `give_up`, which is asked again after a nudge.
+    pub(super) fn wait_unless(
+        &mut self,
+        deadline: Option<Instant>,
+        give_up: impl Fn() -> bool,
+    ) -> Result<bool> {
+        self.log.wait_written(self.reader.next(), deadline, give_up)
     }
 
     /// Passes over the damage that [`peek`](Self::peek) reports, and tells what was given up;
@@ -318,25 +283,5 @@ impl Consumer {
     /// The ranges that this consumer did not get, since this was last called: each is told once.
     pub fn take_gaps(&mut self) -> Vec<Gap> {
         std::mem::take(&mut self.gaps)
-    }
-
-    fn acknowledge(&mut self, next: Sequence, last: Option<Span>) -> Result<()> {
-        let place = match last {
-            Some(span) => self.reader.place_after(&span),
-            None => None,
-        };
-        let log_bytes = place.map(|(_, log_bytes)| log_bytes);
-        let position: Option<Position> = place.map(|(position, _)| position);
-        let next_place = Place::new(next, log_bytes);
-        self.lease.write(&self.log, next_place, position)?;
-        match last {
-            Some(span) => self.reader.pass(&span),
-            None => self.reader.seek(next),
-        }
-        let delivered = self.log.floor().acknowledge(&self.lease.name, next_place);
-        self.log.cursor_moved();
-        self.log
-            .tell(|listener| listener.delivered(&self.lease.name, delivered));
-        Ok(())
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::cursor::{Effective, changed, effective};
+use super::cursor::{Effective, changed, effective, refuse_filter};
+use super::options::ConsumerOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Gap;
 use crate::format::{CURSORS, CursorSlot, consumer_id, cursor_file, valid_consumer_name};
 use crate::log::{CursorFact, Cursors, Log, Notices, Place};
 use crate::position::Position;
@@ -25,6 +27,8 @@ pub(super) struct CursorFile {
     slots: Mutex<Result<SlotFile<CursorSlot>>>,
     /// Whether a live handle has the consumer.
     busy: AtomicBool,
+    /// What a handle had not told of when it went.
+    untold: Mutex<Vec<Gap>>,
 }
 
 impl Cursors for Registry {
@@ -72,7 +76,12 @@ impl Registry {
     }
 
     /// The cursor of `name`, made if it is new: it exists, also after power loss, on return.
-    fn find_or_create(&self, log: &Log, name: &str) -> Result<Arc<CursorFile>> {
+    fn find_or_create(
+        &self,
+        log: &Arc<Log>,
+        name: &str,
+        options: &ConsumerOptions,
+    ) -> Result<Arc<CursorFile>> {
         // Reclaim must not run between looking up where a new consumer starts and adding it. No
         // lock is held when the log is poisoned, which tells the listener.
         let reclaim = log.hold_reclaim();
@@ -80,7 +89,7 @@ impl Registry {
         if let Some(cursor) = cursors.get(name) {
             return Ok(Arc::clone(cursor));
         }
-        let cursor = create(log, name)?;
+        let cursor = create(log, name, options)?;
         let mut notices = Notices::default();
         let named = log.sync_in_turn(&mut notices, || log.directory().sync(CURSORS));
         if named.is_ok() {
@@ -90,6 +99,42 @@ impl Registry {
         log.tell_all(notices);
         named?;
         Ok(cursor)
+    }
+
+    /// Removes the consumer `name` for good: what only it had not acknowledged may go.
+    ///
+    /// 1. Its file is unlinked, and the folder synced: after power loss it is back or gone, whole.
+    /// 2. The floor forgets it.
+    pub(crate) fn remove(&self, log: &Log, name: &str) -> Result<()> {
+        log.check()?;
+        // Reclaim must not look at the floor while a cursor is taken out of it.
+        let reclaim = log.hold_reclaim();
+        let mut cursors = self.cursors.lock();
+        let Some(cursor) = cursors.get(name) else {
+            let what = format!("there is no consumer {name:?}");
+            return Err(Error::new(ErrorKind::NotFound, what));
+        };
+        if cursor.busy.swap(true, Ordering::AcqRel) {
+            return Err(busy(name));
+        }
+        let mut notices = Notices::default();
+        let removed = log
+            .directory()
+            .remove(&cursor_file(name))
+            .and_then(|()| log.sync_in_turn(&mut notices, || log.directory().sync(CURSORS)));
+        match removed {
+            Ok(()) => {
+                cursors.remove(name);
+                let first = Place::new(log.first(), None);
+                log.floor().remove_consumer(name, first);
+            }
+            Err(_) => cursor.busy.store(false, Ordering::Release),
+        }
+        drop((cursors, reclaim));
+        log.tell_all(notices);
+        removed?;
+        log.cursor_moved();
+        Ok(())
     }
 
     fn for_each(&self, act: impl Fn(&mut SlotFile<CursorSlot>) -> Result<()>) -> Result<()> {
@@ -107,22 +152,27 @@ impl Registry {
         self.cursors.lock().keys().cloned().collect()
     }
 
-    /// Takes the consumer `name` for one handle; makes it, at the oldest record, if it is new.
-    pub(super) fn take(&self, log: &Log, name: &str) -> Result<(Lease, Effective)> {
+    /// Takes the consumer `name` for one handle; makes it if it is new.
+    pub(super) fn take(
+        &self,
+        log: &Arc<Log>,
+        name: &str,
+        options: &ConsumerOptions,
+    ) -> Result<(Lease, Effective)> {
         valid_consumer_name(name).map_err(|why| {
             let what = format!("the consumer's name {name:?} {why}");
             Error::new(ErrorKind::InvalidInput, what)
         })?;
-        let cursor = self.find_or_create(log, name)?;
+        options.check(name)?;
+        let cursor = self.find_or_create(log, name, options)?;
         if cursor.busy.swap(true, Ordering::AcqRel) {
-            let what = format!("the consumer {name:?} already has a live handle");
-            return Err(Error::new(ErrorKind::Busy, what));
+            return Err(busy(name));
         }
         let lease = Lease {
             name: name.to_owned(),
             cursor,
         };
-        let effective = lease.effective(log)?;
+        let effective = lease.effective(log, options)?;
         if log.floor().consumer(name).is_none() {
             log.floor().set_consumer(name, effective.place);
         }
@@ -130,18 +180,23 @@ impl Registry {
     }
 }
 
-/// Makes the cursor file of a new consumer, at the oldest record.
-fn create(log: &Log, name: &str) -> Result<Arc<CursorFile>> {
+fn busy(name: &str) -> Error {
+    let what = format!("the consumer {name:?} already has a live handle");
+    Error::new(ErrorKind::Busy, what)
+}
+
+/// Makes the cursor file of a new consumer.
+fn create(log: &Arc<Log>, name: &str, options: &ConsumerOptions) -> Result<Arc<CursorFile>> {
     let slot = CursorSlot {
         generation: 1,
         queue: log.identity().queue,
         consumer: consumer_id(name),
         epoch: log.epoch(),
-        next: log.first(),
+        next: options.start.find(log)?,
         watermark: log.durable(),
         position: Position::default(),
         log_bytes: 0,
-        filter: [0; 32],
+        filter: options.filter.id(),
     };
     let slots = SlotFile::create(log.directory(), &cursor_file(name), slot)?;
     log.floor().set_consumer(name, Place::new(slot.next, None));
@@ -153,6 +208,7 @@ impl CursorFile {
         Arc::new(Self {
             slots: Mutex::new(slots),
             busy: AtomicBool::new(false),
+            untold: Mutex::new(Vec::new()),
         })
     }
 }
@@ -165,12 +221,27 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    fn effective(&self, log: &Log) -> Result<Effective> {
+    fn effective(&self, log: &Log, options: &ConsumerOptions) -> Result<Effective> {
         let path = log.directory().path().join(cursor_file(&self.name));
         match &*self.cursor.slots.lock() {
-            Ok(slots) => effective(log, &self.name, &path, slots.newest()),
+            Ok(slots) => {
+                let slot = slots.newest();
+                let effective = effective(log, &self.name, &path, slot)?;
+                refuse_filter(&self.name, &path, slot, options.filter.id())?;
+                Ok(effective)
+            }
             Err(error) => Err(error.clone()),
         }
+    }
+
+    /// The gaps that an earlier handle had not told of.
+    pub(super) fn take_gaps(&self) -> Vec<Gap> {
+        std::mem::take(&mut *self.cursor.untold.lock())
+    }
+
+    /// Keeps gaps for the next handle.
+    pub(super) fn keep_gaps(&self, mut gaps: Vec<Gap>) {
+        self.cursor.untold.lock().append(&mut gaps);
     }
 
     /// Writes the cursor: survives the process on return, power loss after the next idle sync.

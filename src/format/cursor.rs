@@ -6,6 +6,8 @@
     clippy::as_conversions
 )]
 
+use std::collections::BTreeSet;
+
 use super::fields::{FieldReader, FieldWriter};
 use super::slot::SLOT_BODY_BYTES;
 use super::{Defect, Slot};
@@ -39,6 +41,16 @@ pub(crate) fn consumer_id(name: &str) -> [u8; 16] {
         .first_chunk::<16>()
         .copied()
         .unwrap_or_default()
+}
+
+/// The identity of a filter that lets `kinds` through: the BLAKE3 hash of them, ascending, two
+/// bytes each.
+pub(crate) fn filter_id(kinds: &BTreeSet<u16>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for kind in kinds {
+        hasher.update(&kind.to_le_bytes());
+    }
+    *hasher.finalize().as_bytes()
 }
 
 impl Slot for CursorSlot {

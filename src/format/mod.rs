@@ -21,7 +21,7 @@ mod state;
 
 pub(crate) use chain::{Chain, RecordDigest};
 pub(crate) use control::{Control, Footer, Start};
-pub(crate) use cursor::{CursorSlot, consumer_id};
+pub(crate) use cursor::{CursorSlot, consumer_id, filter_id};
 pub(crate) use defect::Defect;
 pub(crate) use fields::{narrow, wide};
 pub(crate) use frame::{Flags, FrameHeader, Framing};

@@ -4,6 +4,8 @@
 //! more expensive with the backlog. Eviction happens after the new records were written and before
 //! their call returns; it moves the floor in memory and writes nothing.
 
+use std::time::Duration;
+
 use super::appends::Appends;
 use super::floor::Place;
 use super::host::is_older;
@@ -46,7 +48,11 @@ impl Log {
 
     /// The floor with its frame bytes. No lock is held.
     pub(crate) fn floor_place(&self) -> Result<Place> {
-        let place = self.floor.place();
+        self.placed(self.floor.place())
+    }
+
+    /// `place` with its frame bytes, looked up where they are not known and no damage hides them.
+    pub(crate) fn placed(&self, place: Place) -> Result<Place> {
         let sequence = place.sequence;
         let (next, end_bytes) = {
             let appends = self.appends.lock();
@@ -64,6 +70,21 @@ impl Log {
         let place = Place::new(sequence, bytes);
         self.floor.learn(place);
         Ok(place)
+    }
+
+    /// How long ago the record `sequence` was enqueued; `None` when it is not there or is damaged.
+    pub(crate) fn age_of(&self, sequence: Sequence) -> Result<Option<Duration>> {
+        if sequence >= self.next_written() {
+            return Ok(None);
+        }
+        let here = find(self, sequence, |number| self.active_index(number, sequence))?;
+        let Some(mut here) = here else {
+            return Ok(None);
+        };
+        let header = here.stream.header_at(here.offset, here.limit)?;
+        let header = header.ok().filter(|header| header.sequence == sequence);
+        let age = |time| Duration::from_nanos(self.host.now().saturating_sub(time));
+        Ok(header.map(|header| age(header.time)))
     }
 
     /// Whether `records` more, of `bytes`, are too many; with `DropOldest` they never are.

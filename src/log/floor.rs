@@ -163,6 +163,20 @@ impl Floor {
         self.publish(&floors);
     }
 
+    /// Forgets `consumer`, or one whose cursor could not be read; the log begins at `first`.
+    pub(crate) fn remove_consumer(&self, consumer: &str, first: Place) {
+        let mut floors = self.floors.lock();
+        if floors.consumers.remove(consumer).is_none() {
+            floors.unreadable = floors.unreadable.saturating_sub(1);
+        }
+        // With nobody left to hold it, the floor would fall back to records that are gone.
+        if first.sequence > floors.dropped.sequence {
+            floors.dropped = first;
+            floors.reason = GapReason::Reclaimed;
+        }
+        self.publish(&floors);
+    }
+
     /// `consumer` went to `next` without delivering what lies between. Going back moves nothing.
     pub(crate) fn move_consumer(&self, consumer: &str, next: Place) {
         let mut floors = self.floors.lock();
@@ -216,15 +230,16 @@ impl Floor {
         dropped
     }
 
-    /// `consumer` acknowledged everything before `next`; returns how many records that delivers.
-    pub(crate) fn acknowledge(&self, consumer: &str, next: Place) -> u64 {
+    /// `consumer` acknowledged everything before `next`, of which it had been given `handed`;
+    /// returns how many records that delivers.
+    pub(crate) fn acknowledge(&self, consumer: &str, next: Place, handed: u64) -> u64 {
         let mut floors = self.floors.lock();
         let dropped = floors.dropped.sequence;
         let Some(progress) = floors.consumers.get_mut(consumer) else {
             return 0;
         };
         let from = progress.next.sequence.max(dropped);
-        let mut delivered = next.sequence.since(from);
+        let mut delivered = next.sequence.since(from).min(handed);
         let in_flight = progress.in_flight.take();
         if next.sequence > progress.next.sequence {
             progress.next = next;
@@ -324,9 +339,9 @@ mod tests {
     fn the_floor_is_the_lowest_cursor_or_what_was_dropped() {
         let floor = floor_with_consumer();
         floor.set_consumer("b", at(0));
-        assert_eq!(floor.acknowledge("a", at(4)), 4);
+        assert_eq!(floor.acknowledge("a", at(4), 4), 4);
         assert_eq!(floor.sequence(), Sequence::ZERO);
-        assert_eq!(floor.acknowledge("b", at(2)), 2);
+        assert_eq!(floor.acknowledge("b", at(2), 2), 2);
         assert_eq!(floor.sequence(), Sequence::new(2));
         assert_eq!(
             floor.drop_to(at(3), GapReason::Dropped),
@@ -354,7 +369,7 @@ mod tests {
             floor.drop_to(at(5), GapReason::Dropped),
             Some((Sequence::ZERO..Sequence::new(5), 4))
         );
-        assert_eq!(floor.acknowledge("a", at(1)), 1);
+        assert_eq!(floor.acknowledge("a", at(1), 1), 1);
         assert_eq!(floor.counts(), (1, 4));
     }
 
@@ -385,8 +400,8 @@ mod tests {
     #[test]
     fn acknowledging_backwards_moves_nothing() {
         let floor = floor_with_consumer();
-        floor.acknowledge("a", at(4));
-        assert_eq!(floor.acknowledge("a", at(2)), 0);
+        floor.acknowledge("a", at(4), 4);
+        assert_eq!(floor.acknowledge("a", at(2), 2), 0);
         assert_eq!(floor.consumer("a"), Some(at(4)));
     }
 }

@@ -32,7 +32,7 @@ pub trait Host: Debug + Send + Sync {
 }
 
 /// `duration` in nanoseconds, up to 584 years. (`as_nanos` would multiply and compare 128 bits.)
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     let seconds = duration.as_secs().saturating_mul(1_000_000_000);
     seconds.saturating_add(u64::from(duration.subsec_nanos()))
 }

@@ -1,9 +1,12 @@
 //! Finds the frame of a sequence: its segment, the segment's index, and a walk of one index step.
 
+use std::sync::Arc;
+
 use super::Log;
+use super::reader::{Found, LogReader};
 use crate::error::Result;
 use crate::format::{Control, IndexEntry};
-use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::position::{Offset, Position, SegmentNumber, Sequence};
 use crate::segment::{FrameStream, Segment, read_index, resync, scan};
 
 /// A place in a segment.
@@ -31,6 +34,15 @@ impl Here {
     pub(super) fn at_start(segment: Segment) -> Result<Self> {
         let start = segment.data_start();
         Self::new(segment, start)
+    }
+
+    /// The position `offset` in this segment, with the frame bytes of the log before it.
+    pub(super) fn standing(&self, offset: Offset) -> (Position, u64) {
+        let segment = self.segment.number();
+        (
+            Position { segment, offset },
+            self.segment.log_bytes_at(offset),
+        )
     }
 
     /// Forgets what was read, which may be older than the file is now.
@@ -66,6 +78,31 @@ pub(super) fn find(
         walk_to(&mut here, target)?;
     }
     Ok(Some(here))
+}
+
+impl Log {
+    /// The first record that was enqueued at `time` or later, in nanoseconds since 1970; the next
+    /// one when there is none. Damage is passed over.
+    ///
+    /// The segment is found by the times at which segments were begun; in it, every record is
+    /// looked at. So where a clock was set back, records of a time that came twice may be missed.
+    pub(crate) fn first_since(self: &Arc<Self>, time: u64) -> Result<Sequence> {
+        let mut from = self.first();
+        for number in self.table().numbers() {
+            let known = self.table().known(number)?;
+            let begun_before = known.filter(|known| known.started_at < time);
+            from = begun_before.map_or(from, |known| from.max(known.base));
+        }
+        let mut reader = LogReader::new(Arc::clone(self), from, None)?;
+        loop {
+            match reader.peek(self.next_written())? {
+                Found::Record(span) if span.header.time >= time => return Ok(span.header.sequence),
+                Found::Record(span) => reader.pass(&span),
+                Found::End => return Ok(reader.next()),
+                Found::Damage(corruption) => reader.skip(&corruption.range)?,
+            }
+        }
+    }
 }
 
 /// What a sealed segment's index file says; where there is none that can be used it is made anew.

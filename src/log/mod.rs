@@ -62,7 +62,7 @@ pub(crate) use floor::{Floor, Place};
     expect(unreachable_pub, reason = "public with the feature test-support")
 )]
 pub use host::Host;
-pub(crate) use host::SystemHost;
+pub(crate) use host::{SystemHost, nanoseconds};
 pub(crate) use notices::Notices;
 pub(crate) use open::{Means, open};
 pub(crate) use reader::{Found, LogReader};
@@ -178,15 +178,31 @@ impl Log {
         self.watermark.written()
     }
 
-    /// Waits until the record `sequence` can be read, after a sync perhaps; false at the deadline.
+    /// Waits until the record `sequence` can be read, after a sync perhaps; false at the deadline,
+    /// and when `give_up` says so, which is asked again after [`nudge`](Self::nudge).
     pub(crate) fn wait_written(
         &self,
         sequence: Sequence,
         deadline: Option<Instant>,
+        give_up: impl Fn() -> bool,
     ) -> Result<bool> {
         self.check()?;
         let sequence = sequence.max(self.floor.dropped_to().sequence);
-        self.watermark.wait_written(sequence, deadline)
+        self.watermark.wait_written(sequence, deadline, give_up)
+    }
+
+    /// Waits until the deadline, or until `give_up`, which is asked again after a nudge.
+    pub(crate) fn pause(
+        &self,
+        deadline: Option<Instant>,
+        give_up: impl Fn() -> bool,
+    ) -> Result<()> {
+        self.watermark.wait_while(deadline, || !give_up()).map(drop)
+    }
+
+    /// Wakes all who wait for records, to look whether they still want them.
+    pub(crate) fn nudge(&self) {
+        self.watermark.nudge();
     }
 
     /// Waits until `target` is durable, whoever makes it so; false at the deadline.

@@ -88,7 +88,7 @@ fn a_waiter_for_a_record_never_misses_its_write() {
         let watermark = watermark();
         let noting = Arc::clone(&watermark);
         let writer = thread::spawn(move || noting.note_written(ONE));
-        let waited = watermark.wait_written(Sequence::ZERO, None);
+        let waited = watermark.wait_written(Sequence::ZERO, None, || false);
         assert!(waited.expect("it serves"));
         writer.join().expect("no panic");
     });
@@ -100,8 +100,8 @@ fn two_waiters_for_a_record_both_hear_of_its_write() {
         let watermark = watermark();
         let (noting, waiting) = (Arc::clone(&watermark), Arc::clone(&watermark));
         let writer = thread::spawn(move || noting.note_written(ONE));
-        let other = thread::spawn(move || waiting.wait_written(Sequence::ZERO, None));
-        let waited = watermark.wait_written(Sequence::ZERO, None);
+        let other = thread::spawn(move || waiting.wait_written(Sequence::ZERO, None, || false));
+        let waited = watermark.wait_written(Sequence::ZERO, None, || false);
         assert!(waited.expect("it serves"));
         assert!(other.join().expect("no panic").expect("it serves"));
         writer.join().expect("no panic");
@@ -114,7 +114,7 @@ fn a_failure_reaches_every_waiter() {
         let watermark = watermark();
         let (failing, reading) = (Arc::clone(&watermark), Arc::clone(&watermark));
         let leader = thread::spawn(move || drop(failing.fail(&poisoned())));
-        let reader = thread::spawn(move || reading.wait_written(Sequence::ZERO, None));
+        let reader = thread::spawn(move || reading.wait_written(Sequence::ZERO, None, || false));
         assert!(watermark.wait(ONE, None).is_err());
         assert!(reader.join().expect("no panic").is_err());
         leader.join().expect("no panic");

@@ -52,15 +52,14 @@ impl LogReader {
         self.next
     }
 
-    /// Where the record after `span` will be, with the frame bytes of the log before it.
-    pub(crate) fn place_after(&self, span: &Span) -> Option<(Position, u64)> {
-        self.here.as_ref().map(|here| {
-            let position = Position {
-                segment: here.segment.number(),
-                offset: span.end,
-            };
-            (position, here.segment.log_bytes_at(span.end))
-        })
+    /// Where the next record is or will be, with the frame bytes of the log before it.
+    pub(crate) fn standing(&self) -> Option<(Position, u64)> {
+        self.here.as_ref().map(|here| here.standing(here.offset))
+    }
+
+    /// The same for the place `offset` in the segment that the reader is in.
+    pub(crate) fn standing_at(&self, offset: Offset) -> Option<(Position, u64)> {
+        self.here.as_ref().map(|here| here.standing(offset))
     }
 
     /// Whether the buffer is known to hold `sequence` as it was made durable.

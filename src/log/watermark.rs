@@ -71,18 +71,25 @@ impl Watermark {
         }
     }
 
-    /// Waits until the record `sequence` is in the file; false at the deadline.
+    /// Waits until the record `sequence` is in the file; false at the deadline, and when `give_up`.
     pub(crate) fn wait_written(
         &self,
         sequence: Sequence,
         deadline: Option<Instant>,
+        give_up: impl Fn() -> bool,
     ) -> Result<bool> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let blocked = || self.written.load(Ordering::Acquire) <= sequence.get();
-        let waited = self.wait_while(deadline, blocked);
+        let is_there = || self.written.load(Ordering::Acquire) > sequence.get();
+        let waited = self.wait_while(deadline, || !is_there() && !give_up());
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        waited
+        waited.map(|_| is_there())
+    }
+
+    /// Wakes all who wait, to look again.
+    pub(crate) fn nudge(&self) {
+        drop(self.marks.lock());
+        self.changed.notify_all();
     }
 
     /// The watermark with the chain there.

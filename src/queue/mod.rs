@@ -1,5 +1,6 @@
 //! The face: open, enqueue, sync, consumers, close.
 
+mod consumers;
 mod entry;
 mod options;
 mod stats;
@@ -16,7 +17,7 @@ pub use options::QueueOptions;
 pub use stats::QueueStats;
 pub use ticket::Ticket;
 
-use crate::consumer::{Consumer, Registry};
+use crate::consumer::Registry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Acceptance, Committer, Log, Means, Settings, open};
 use crate::position::{Epoch, QueueId, Sequence};
@@ -299,30 +300,6 @@ impl Queue {
     pub fn chain_head(&self) -> (Epoch, Sequence, [u8; 32]) {
         let (durable, chain) = self.inner.log.head();
         (self.epoch(), durable, chain.bytes())
-    }
-
-    /// The consumer `name`; a new one begins at the oldest record. A name has 1 to 244 bytes, no
-    /// control character, none of `/ \ : * ? " < > |`, and does not begin with a dot.
-    ///
-    /// # Durability
-    ///
-    /// A new consumer survives power loss on return. From then on its records are kept for it.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidInput`] for the name; [`ErrorKind::Busy`] while another handle to it
-    /// lives; [`ErrorKind::Corrupt`] when its cursor is damaged, or of another queue, or knows
-    /// durable records that the log has lost; [`ErrorKind::Io`], [`ErrorKind::Poisoned`],
-    /// [`ErrorKind::Closed`].
-    pub fn consumer(&self, name: &str) -> Result<Consumer> {
-        let keep: Arc<Inner> = Arc::clone(&self.inner);
-        Consumer::open(&self.inner.log, &self.inner.registry, name, keep)
-    }
-
-    /// The names of all consumers, in order.
-    #[must_use]
-    pub fn consumers(&self) -> Vec<String> {
-        self.inner.registry.names()
     }
 
     /// Deletes now what would be deleted in the background; returns how many segments went.

@@ -1,0 +1,146 @@
+//! What was handed out and is not acknowledged, in whatever order that happens.
+//!
+//! The cursor stands at the *frontier*: the lowest record that is out and not acknowledged. A
+//! record acknowledged above it is not handed out again by this handle, but by the next one: only
+//! the frontier is stored.
+
+use std::collections::BTreeMap;
+
+use crate::position::{Position, Sequence};
+
+/// Where a record stands: its position, and the frame bytes of the log before it.
+pub(super) type Standing = Option<(Position, u64)>;
+
+/// Records that are out.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    out: BTreeMap<Sequence, Out>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Out {
+    standing: Standing,
+    acknowledged: bool,
+}
+
+/// The acknowledged records at the front of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) records: u64,
+    /// The first record behind them.
+    pub(super) frontier: Option<(Sequence, Standing)>,
+}
+
+impl Window {
+    pub(super) fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    pub(super) fn contains(&self, sequence: Sequence) -> bool {
+        self.out.contains_key(&sequence)
+    }
+
+    pub(super) fn is_acknowledged(&self, sequence: Sequence) -> bool {
+        self.out.get(&sequence).is_some_and(|out| out.acknowledged)
+    }
+
+    /// The record `sequence` is out now, if it was not before.
+    pub(super) fn hand_out(&mut self, sequence: Sequence, standing: Standing) {
+        self.out.entry(sequence).or_insert(Out {
+            standing,
+            acknowledged: false,
+        });
+    }
+
+    pub(super) fn acknowledge(&mut self, sequence: Sequence) {
+        if let Some(out) = self.out.get_mut(&sequence) {
+            out.acknowledged = true;
+        }
+    }
+
+    /// Acknowledges everything that is out up to and including `sequence`.
+    pub(super) fn acknowledge_through(&mut self, sequence: Sequence) {
+        for out in self.out.range_mut(..=sequence).map(|(_, out)| out) {
+            out.acknowledged = true;
+        }
+    }
+
+    /// What follows the last record that is out.
+    pub(super) fn end(&self) -> Sequence {
+        let last = self.out.last_key_value();
+        last.map_or(Sequence::ZERO, |(last, _)| last.plus(1))
+    }
+
+    /// What is acknowledged at the front.
+    pub(super) fn run(&self) -> Run {
+        let mut records = 0;
+        for (sequence, out) in &self.out {
+            if !out.acknowledged {
+                let frontier = Some((*sequence, out.standing));
+                return Run { records, frontier };
+            }
+            records += 1;
+        }
+        Run {
+            records,
+            frontier: None,
+        }
+    }
+
+    /// Forgets everything before `sequence`.
+    pub(super) fn forget_below(&mut self, sequence: Sequence) {
+        while let Some(first) = self.out.first_entry()
+            && *first.key() < sequence
+        {
+            first.remove();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.out.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(sequences: std::ops::Range<u64>) -> Window {
+        let mut window = Window::default();
+        for sequence in sequences {
+            window.hand_out(Sequence::new(sequence), None);
+        }
+        window
+    }
+
+    fn frontier(window: &Window) -> Option<u64> {
+        window.run().frontier.map(|(sequence, _)| sequence.get())
+    }
+
+    #[test]
+    fn the_frontier_is_the_lowest_record_that_is_not_acknowledged() {
+        let mut window = window(3..7);
+        window.acknowledge(Sequence::new(5));
+        assert_eq!(frontier(&window), Some(3));
+        window.acknowledge(Sequence::new(3));
+        assert_eq!(frontier(&window), Some(4));
+        window.acknowledge(Sequence::new(4));
+        assert_eq!((window.run().records, frontier(&window)), (3, Some(6)));
+        window.acknowledge(Sequence::new(6));
+        assert_eq!((window.run().records, frontier(&window)), (4, None));
+    }
+
+    #[test]
+    fn what_is_handed_out_again_stays_acknowledged() {
+        let mut window = window(0..2);
+        window.acknowledge(Sequence::new(1));
+        window.hand_out(Sequence::new(1), None);
+        assert!(window.is_acknowledged(Sequence::new(1)));
+        window.forget_below(Sequence::new(1));
+        assert_eq!(window.len(), 1);
+    }
+}
