@@ -90,8 +90,14 @@ impl LogReader {
             match here.stream.frame_at(here.offset, here.limit)? {
                 Ok(span) if span.header.flags.is_control() => {
                     let is_footer = Control::of(&span.header) == Ok(Control::Footer);
-                    here.offset = span.end;
-                    if is_footer && !self.enter_following()? {
+                    // After an error of the system the reader is still before the footer.
+                    if is_footer && self.enter_following()? {
+                        continue;
+                    }
+                    if let Some(here) = &mut self.here {
+                        here.offset = span.end;
+                    }
+                    if is_footer {
                         return self.damage(Defect::Missing);
                     }
                 }
@@ -111,10 +117,10 @@ impl LogReader {
                     reread = true;
                     here.refresh()?;
                 }
-                // The log may have left the segment here, and the footer be damaged or lost.
+                // Where the segment after this one goes on with the very next record, no record was
+                // left in this one, whatever its last bytes are.
                 Err(defect) => {
-                    let ends_here = self.is_at_segment_end()? && self.enter_following()?;
-                    if !ends_here && !self.pass_damaged_padding()? {
+                    if !self.enter_following()? && !self.pass_damaged_padding()? {
                         return self.damage(defect);
                     }
                     reread = false;
@@ -210,21 +216,6 @@ impl LogReader {
         };
         here.offset = mark.offset;
         Ok(true)
-    }
-
-    /// Whether the segment after this one says that the log left this one right here.
-    fn is_at_segment_end(&self) -> Result<bool> {
-        let Some(here) = &self.here else {
-            return Ok(false);
-        };
-        let table = self.log.table();
-        let Some(following) = table.successor(here.segment.number())? else {
-            return Ok(false);
-        };
-        let known = table.known(following)?;
-        Ok(known.is_some_and(|known| {
-            known.previous == (here.segment.number(), here.offset) && known.base == self.next
-        }))
     }
 
     /// Goes to the first record of the segment after this one; false when that is not `next`.
