@@ -241,6 +241,11 @@ impl Consumer {
         self.reader.standing_at(last.end)
     }
 
+    /// Fails unless what was acknowledged last is where the next open looks for it.
+    pub(super) fn confirm(&self) -> Result<()> {
+        self.lease.confirm(&self.log)
+    }
+
     /// Writes the cursor.
     pub(super) fn write_cursor(&mut self, next: Place, position: Option<Position>) -> Result<()> {
         self.lease.write(&self.log, next, position)?;

@@ -97,12 +97,8 @@ fn filter_name(filter: [u8; 32]) -> String {
     if filter == [0; 32] {
         return "every kind".to_owned();
     }
-    let lead: String = filter
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("the kinds of filter {lead}")
+    let lead = filter.first_chunk().copied().unwrap_or_default();
+    format!("the kinds of filter {:016x}", u64::from_le_bytes(lead))
 }
 
 /// The error of a cursor that was good a moment ago.

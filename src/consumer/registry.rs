@@ -10,7 +10,7 @@ use crate::event::Gap;
 use crate::format::{CURSORS, CursorSlot, consumer_id, cursor_file, valid_consumer_name};
 use crate::log::{CursorFact, Cursors, Log, Notices, Place};
 use crate::position::Position;
-use crate::slots::SlotFile;
+use crate::slots::{SlotFile, read_slots};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -232,6 +232,26 @@ impl Lease {
             }
             Err(error) => Err(error.clone()),
         }
+    }
+
+    /// Fails unless the file that has the cursor's name holds what was written last: somebody may
+    /// have put another in its place, and the next open would read that.
+    pub(super) fn confirm(&self, log: &Log) -> Result<()> {
+        let name = cursor_file(&self.name);
+        let found = read_slots::<CursorSlot>(log.directory(), &name)?;
+        let written = match &*self.cursor.slots.lock() {
+            Ok(slots) => *slots.newest(),
+            Err(error) => return Err(error.clone()),
+        };
+        if found.is_some_and(|found| found.valid().any(|slot| *slot == written)) {
+            return Ok(());
+        }
+        let what = "the cursor was written to a file that is no longer the one of its name";
+        Err(Error::at(
+            ErrorKind::Io,
+            what,
+            &log.directory().path().join(name),
+        ))
     }
 
     /// The gaps that an earlier handle had not told of.

@@ -171,7 +171,7 @@ impl Worker {
         };
         let thread = thread::Builder::new()
             .name("forebay-worker".to_owned())
-            .spawn(move || run.to_the_end())
+            .spawn(move || run.run())
             .map_err(|source| Error::io("start a thread for", &path, source))?;
         Ok(Self {
             shared,
@@ -220,14 +220,14 @@ impl Worker {
 
     fn end(&mut self) -> Result<Exit> {
         let ended = self.thread.take().map(thread::JoinHandle::join);
-        match ended {
-            Some(Ok(ended)) => ended,
-            // Only a listener of the queue can have panicked there.
-            Some(Err(_)) | None => {
-                let what = "the worker's thread panicked outside of its handler";
-                Err(Error::new(ErrorKind::Io, what))
-            }
-        }
+        // Only a listener of the queue can have panicked there.
+        let panicked = || {
+            let what = "the worker's thread panicked outside of its handler";
+            Error::new(ErrorKind::Io, what)
+        };
+        ended
+            .and_then(std::result::Result::ok)
+            .ok_or_else(panicked)?
     }
 }
 
@@ -260,7 +260,7 @@ impl<H> Run<H>
 where
     H: FnMut(&Batch<'_>) -> std::result::Result<Flow, HandlerError>,
 {
-    fn to_the_end(&mut self) -> Result<Exit> {
+    fn run(&mut self) -> Result<Exit> {
         let ended = self.turns();
         let reason = *ended.as_ref().unwrap_or(&ExitReason::Failed);
         *self.shared.exit.lock() = Some(reason);
@@ -294,6 +294,7 @@ where
                 }
                 Ok(Ok(flow)) => {
                     self.consumer.ack_through(last)?;
+                    self.consumer.confirm()?;
                     self.handled = self.handled.saturating_add(records);
                     if flow == Flow::Stop {
                         return Ok(ExitReason::Finished);

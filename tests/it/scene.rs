@@ -237,6 +237,17 @@ impl Clock {
         })
     }
 
+    /// A clock that shows `now`, in nanoseconds since 1970.
+    pub(crate) fn at(now: u64) -> Arc<Self> {
+        let clock = Self::new();
+        clock.set(now);
+        clock
+    }
+
+    pub(crate) fn set(&self, now: u64) {
+        self.now.store(now, Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).expect("a short time");
         self.now.fetch_add(nanos, Ordering::SeqCst);
