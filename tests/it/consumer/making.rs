@@ -159,7 +159,7 @@ fn lag_tells_records_bytes_and_age() -> forebay::Result<()> {
     let all = queue.stats()?.bytes;
     let lag = consumer.lag()?;
     assert_eq!((lag.records, lag.bytes), (200, all));
-    assert_eq!(lag.age, Some(Duration::from_nanos(1_000)));
+    assert_eq!(lag.age, Some(Duration::from_micros(1)));
     consumer.ack_through(at(149))?;
     let lag = consumer.lag()?;
     assert_eq!(lag, queue.lag("a")?);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{Consumer, ConsumerOptions, ErrorKind};
+use forebay::{Consumer, ConsumerOptions, ErrorKind, Queue};
 use proptest::prelude::*;
 
 use crate::scene::{at, drain_exactly, enqueue, folder, quick, refused};
@@ -162,82 +162,128 @@ impl Model {
     }
 }
 
+/// The window, and the model that it is held against.
+struct Pair {
+    memory: Arc<MemoryDirectory>,
+    live: Option<(Queue, Consumer)>,
+    model: Model,
+}
+
+impl Pair {
+    fn new() -> forebay::Result<Self> {
+        let memory = Arc::new(MemoryDirectory::new());
+        let queue = quick().open_on(Arc::<MemoryDirectory>::clone(&memory))?;
+        let consumer = queue.consumer("a")?;
+        Ok(Self {
+            memory,
+            live: Some((queue, consumer)),
+            model: Model::default(),
+        })
+    }
+
+    fn consumer(&mut self) -> &mut Consumer {
+        &mut self.live.as_mut().expect("it is open between two steps").1
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.live.as_ref().expect("it is open between two steps").0
+    }
+
+    fn run(&mut self, step: Step) -> forebay::Result<()> {
+        match step {
+            Step::Enqueue(count) => {
+                enqueue(self.queue(), self.model.next..self.model.next + count)?;
+                self.model.next += count;
+            }
+            Step::Take(max) => self.take(max)?,
+            Step::Ack(index) => {
+                let out: Vec<u64> = self.model.out.iter().copied().collect();
+                if !out.is_empty() {
+                    let acked = *index.get(&out);
+                    self.consumer().ack(at(acked))?;
+                    self.model.acked.insert(acked);
+                    self.model.settle();
+                }
+            }
+            Step::AckThrough(index) => {
+                self.queue().sync()?;
+                let all: Vec<u64> = (self.model.frontier..self.model.next).collect();
+                if !all.is_empty() {
+                    let through = *index.get(&all);
+                    self.consumer().ack_through(at(through))?;
+                    self.model.acked.extend(self.model.frontier..=through);
+                    self.model.settle();
+                }
+            }
+            Step::Rewind => {
+                self.consumer().rewind();
+                self.model.at = self.model.frontier;
+            }
+            Step::Drain(count) => self.drain(count)?,
+            Step::Reopen => self.reopen()?,
+        }
+        let records = self.model.next - self.model.frontier;
+        assert_eq!(self.consumer().lag()?.records, records);
+        Ok(())
+    }
+
+    fn take(&mut self, max: usize) -> forebay::Result<()> {
+        let got = take(self.consumer(), max)?;
+        let due = self.model.due();
+        assert!(
+            got.len() <= max && due.starts_with(&got),
+            "{got:?} of {due:?}"
+        );
+        assert_eq!(got.is_empty(), due.is_empty());
+        if let Some(last) = got.last() {
+            self.model.at = last + 1;
+        }
+        self.model.out.extend(got);
+        Ok(())
+    }
+
+    fn drain(&mut self, count: usize) -> forebay::Result<()> {
+        self.model.at = self.model.frontier;
+        let due: Vec<u64> = self.model.due().into_iter().take(count).collect();
+        let mut got = Vec::new();
+        self.consumer().drain(|record| {
+            if got.len() == count {
+                return Err(());
+            }
+            got.push(record.sequence.get());
+            Ok(())
+        })?;
+        assert_eq!(got, due);
+        let past = got.last().map_or(0, |last| last + 1);
+        self.model.acked.extend(due);
+        self.model.settle();
+        self.model.at = self.model.frontier.max(past);
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> forebay::Result<()> {
+        // The consumer goes first, then the last handle, which closes the queue.
+        drop(self.live.take().map(|(queue, consumer)| (consumer, queue)));
+        let memory = Arc::<MemoryDirectory>::clone(&self.memory);
+        let queue = quick().open_on(memory)?;
+        let consumer = queue.consumer("a")?;
+        assert_eq!(consumer.next_sequence(), at(self.model.frontier));
+        self.live = Some((queue, consumer));
+        self.model.at = self.model.frontier;
+        self.model.out.clear();
+        self.model.acked.clear();
+        Ok(())
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn a_window_behaves_as_the_model_says(steps in prop::collection::vec(step(), 1..40)) {
-        let memory = Arc::new(MemoryDirectory::new());
-        let mut queue = quick().open_on(Arc::<MemoryDirectory>::clone(&memory))?;
-        let mut consumer = queue.consumer("a")?;
-        let mut model = Model::default();
+        let mut pair = Pair::new()?;
         for step in steps {
-            match step {
-                Step::Enqueue(count) => {
-                    enqueue(&queue, model.next..model.next + count)?;
-                    model.next += count;
-                }
-                Step::Take(max) => {
-                    let got = take(&mut consumer, max)?;
-                    let due = model.due();
-                    prop_assert!(got.len() <= max && due.starts_with(&got), "{got:?} of {due:?}");
-                    prop_assert_eq!(got.is_empty(), due.is_empty());
-                    if let Some(last) = got.last() {
-                        model.at = last + 1;
-                    }
-                    model.out.extend(got);
-                }
-                Step::Ack(index) => {
-                    let out: Vec<u64> = model.out.iter().copied().collect();
-                    if !out.is_empty() {
-                        let acked = *index.get(&out);
-                        consumer.ack(at(acked))?;
-                        model.acked.insert(acked);
-                        model.settle();
-                    }
-                }
-                Step::AckThrough(index) => {
-                    queue.sync()?;
-                    let all: Vec<u64> = (model.frontier..model.next).collect();
-                    if !all.is_empty() {
-                        let through = *index.get(&all);
-                        consumer.ack_through(at(through))?;
-                        model.acked.extend(model.frontier..=through);
-                        model.settle();
-                    }
-                }
-                Step::Rewind => {
-                    consumer.rewind();
-                    model.at = model.frontier;
-                }
-                Step::Drain(count) => {
-                    model.at = model.frontier;
-                    let due: Vec<u64> = model.due().into_iter().take(count).collect();
-                    let mut got = Vec::new();
-                    consumer.drain(|record| {
-                        if got.len() == count {
-                            return Err(());
-                        }
-                        got.push(record.sequence.get());
-                        Ok(())
-                    })?;
-                    prop_assert_eq!(&got, &due);
-                    model.acked.extend(due);
-                    model.settle();
-                    model.at = model.frontier.max(got.last().map_or(0, |last| last + 1));
-                }
-                Step::Reopen => {
-                    drop(consumer);
-                    queue.close()?;
-                    queue = quick().open_on(Arc::<MemoryDirectory>::clone(&memory))?;
-                    consumer = queue.consumer("a")?;
-                    prop_assert_eq!(consumer.next_sequence(), at(model.frontier));
-                    model.at = model.frontier;
-                    model.out.clear();
-                    model.acked.clear();
-                }
-            }
-            prop_assert_eq!(consumer.lag()?.records, model.next - model.frontier);
+            pair.run(step)?;
         }
     }
 }

@@ -189,7 +189,7 @@ fn a_worker_that_cannot_begin_says_so_at_once() -> forebay::Result<()> {
 
 #[test]
 fn a_failing_handler_is_called_again_as_often_as_its_policy_allows() -> forebay::Result<()> {
-    let within = Duration::from_secs(3600);
+    let within = Duration::from_hours(1);
     for (policy, calls) in [
         (RestartPolicy::Never, 1),
         (RestartPolicy::Once, 2),

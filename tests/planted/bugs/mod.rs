@@ -5,6 +5,7 @@ mod bytes;
 mod delivery;
 mod durability;
 mod opening;
+mod readers;
 
 use crate::table::Bug;
 
@@ -16,6 +17,7 @@ pub(crate) fn all() -> Vec<Bug> {
         opening::BUGS,
         bytes::BUGS,
         delivery::BUGS,
+        readers::BUGS,
     ]
     .concat()
 }
