@@ -14,6 +14,7 @@
 use super::floor::Place;
 use super::host::is_older;
 use super::notices::{Notice, Notices};
+use super::table::Known;
 use super::trash::Doomed;
 use super::{Log, Retention};
 use crate::error::Result;
@@ -127,7 +128,7 @@ impl Log {
             if next.base > needed || next.base >= self.durable() {
                 return Ok((free, next.base));
             }
-            is_held |= self.is_retained(next.log_bytes, next.started_at);
+            is_held |= self.is_retained(&next);
             if !is_held {
                 free.push(number);
             }
@@ -151,13 +152,14 @@ impl Log {
         }
     }
 
-    /// Whether acknowledged records that end after `log_bytes`, at about `ended_at`, are kept.
-    fn is_retained(&self, log_bytes: u64, ended_at: u64) -> bool {
-        match self.settings.retention {
+    /// Whether acknowledged records are kept that end where the segment `next` begins.
+    fn is_retained(&self, next: &Known) -> bool {
+        match &self.settings.retention {
             Retention::UntilAcked => false,
             Retention::KeepForever => true,
-            Retention::KeepBytes(bytes) => self.log_bytes().saturating_sub(log_bytes) < bytes,
-            Retention::KeepAge(age) => !is_older(ended_at, age, self.host.now()),
+            Retention::KeepBytes(bytes) => self.log_bytes().saturating_sub(next.log_bytes) < *bytes,
+            Retention::KeepAge(age) => !is_older(next.started_at, *age, self.host.now()),
+            Retention::UntilSnapshot(_) => next.base > self.covered_by_snapshot(),
         }
     }
 
