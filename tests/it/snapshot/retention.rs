@@ -120,3 +120,46 @@ fn a_name_that_no_snapshot_can_have_is_refused_as_an_option() {
     refused(opened, ErrorKind::InvalidInput);
     assert!(!folder.path().join("queue").exists());
 }
+
+/// A writer, a worker that saves its state from time to time, and reclaim, side by side.
+#[test]
+fn a_state_that_is_saved_while_the_log_is_written_and_deleted_is_the_state_of_all() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("queue");
+    let mut first = at(0);
+    for life in 0..3 {
+        let queue = open(&path);
+        let store = queue.snapshots("view")?;
+        let recovered = recover(&store)?;
+        let mut state = recovered.state;
+        assert!(state == lines(life * 500), "life {life}");
+        let mut consumer = queue.consumer("view")?;
+        consumer.seek(recovered.next)?;
+        std::thread::scope(|scope| {
+            let (writer, last) = (&queue, (life + 1) * 500);
+            scope.spawn(move || enqueue(writer, life * 500..last));
+            while consumer.next_sequence() < at(last) {
+                if !consumer.wait(crate::scene::PATIENCE)? {
+                    break;
+                }
+                let Some(record) = consumer.peek()? else {
+                    continue;
+                };
+                super::add(&mut state, &record);
+                let done = record.sequence;
+                consumer.ack_through(done)?;
+                if done.get() % 60 == 59 {
+                    super::save_bytes(&store, &state, done.get() + 1)?;
+                }
+            }
+            Ok::<(), forebay::Error>(())
+        })?;
+        assert!(state == lines((life + 1) * 500), "life {life}");
+        wait_until("the covered segments go", || queue.first() > first);
+        first = queue.first();
+        drop((consumer, store));
+        // The last lines are only in the log, as after a kill.
+        drop(queue);
+    }
+    Ok(())
+}
