@@ -10,7 +10,9 @@ impl Log {
     /// records are kept for it, those may go.
     pub(crate) fn snapshot_covers(&self, name: &str, covers: Sequence) {
         if matches!(&self.settings.retention, Retention::UntilSnapshot(kept) if kept == name) {
-            self.snapshot_covers.store(covers.get(), Ordering::Release);
+            // Of two that are published side by side the older one may come here last.
+            self.snapshot_covers
+                .fetch_max(covers.get(), Ordering::AcqRel);
             self.bell.reclaim_soon();
         }
     }

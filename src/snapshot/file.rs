@@ -94,23 +94,27 @@ impl Unfinished {
 
     /// Adds `bytes` at the end. After an error it is not known what of them is there.
     pub(super) fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() < CHUNK_BYTES {
+        if self.pending.len().saturating_add(bytes.len()) < CHUNK_BYTES {
+            self.pending.extend_from_slice(bytes);
             return Ok(());
         }
-        self.flush()
+        self.flush()?;
+        self.write(bytes)
     }
 
     /// Writes what was held back.
     pub(super) fn flush(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
+        let pending = std::mem::take(&mut self.pending);
+        self.write(&pending)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let begin = wide(SnapshotHeader::STATE_OFFSET);
-        let at = begin.saturating_add(self.sum.bytes);
-        self.file.write_at(&self.pending, at)?;
-        self.sum.add(&self.pending);
-        self.pending.clear();
+        if !bytes.is_empty() {
+            let at = begin.saturating_add(self.sum.bytes);
+            self.file.write_at(bytes, at)?;
+            self.sum.add(bytes);
+        }
         Ok(())
     }
 

@@ -10,6 +10,10 @@
 //! log that a crash cuts. One that is all the same (a fault of the medium, an older copy of the
 //! files) is told from a good one when it is read, and is never used.
 //!
+//! Records that the queue gives up (at capacity with [`Overflow::DropOldest`](crate::Overflow), or
+//! for their age) before a snapshot covers them are missing in the state for good: recovering it is
+//! an error then, and not a state with a hole.
+//!
 //! # Examples
 //!
 //! ```

@@ -42,7 +42,7 @@ fn a_dropped_draft_is_deleted_and_the_old_one_stays_byte_identical() -> Result<(
     save(&store, 2)?;
     let before = std::fs::read(file(&path, "view")).expect("it is there");
     let mut draft = store.begin()?;
-    draft.put(&[7; 600_000])?;
+    draft.put(&vec![7; 600_000])?;
     assert_eq!(names(&path, "snapshots").len(), 2);
     drop(draft);
     assert_eq!(names(&path, "snapshots"), [PUBLISHED]);
@@ -97,13 +97,21 @@ fn two_drafts_of_one_name_never_touch_each_other() -> Result<()> {
     let store = queue.snapshots("view")?;
     let (mut one, mut other) = (store.begin()?, store.begin()?);
     for _ in 0..3 {
-        one.put(&[1; 200_000])?;
-        other.put(&[2; 300_000])?;
+        one.put(&vec![1; 200_000])?;
+        other.put(&vec![2; 300_000])?;
     }
     one.finish(at(1))?;
-    assert!(store.load()?.is_some_and(|kept| kept.state == [1; 600_000]));
+    assert!(
+        store
+            .load()?
+            .is_some_and(|kept| kept.state == vec![1; 600_000])
+    );
     other.finish(at(2))?;
-    assert!(store.load()?.is_some_and(|kept| kept.state == [2; 900_000]));
+    assert!(
+        store
+            .load()?
+            .is_some_and(|kept| kept.state == vec![2; 900_000])
+    );
     Ok(())
 }
 

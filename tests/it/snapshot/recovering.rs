@@ -129,7 +129,8 @@ fn records_after_the_snapshot_that_are_gone_are_a_hard_error_with_their_range() 
     save(&store, 3)?;
     let mut consumer = queue.consumer("ship")?;
     consumer.drain(|_| Ok::<(), ()>(()))?;
-    assert!(queue.reclaim()? > 0);
+    queue.reclaim()?;
+    assert!(queue.first() > at(0));
     let first = queue.first();
     assert!(first > at(3));
     let mut called = false;

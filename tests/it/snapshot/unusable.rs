@@ -7,6 +7,8 @@ use forebay::{Error, ErrorKind, Queue, Result};
 use super::{edit, file, lines, mend, names, open, recover, save, save_bytes};
 use crate::scene::{at, copy_tree, enqueue, folder, refused};
 
+type Change = fn(&mut Vec<u8>);
+
 /// A queue of `records` with a snapshot of `covers` of them, closed.
 fn saved(path: &Path, records: u64, covers: u64) -> Result<()> {
     let queue = open(path);
@@ -36,7 +38,7 @@ fn stopped(queue: &Queue, path: &Path) -> Error {
 /// AQ-59, AQ-61.
 #[test]
 fn a_damaged_snapshot_costs_a_full_replay_that_says_why_and_is_kept_aside() -> Result<()> {
-    let changes: [(&str, fn(&mut Vec<u8>)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("magic", |bytes| bytes[0] = 0),
         ("checksum", |bytes| bytes[60] ^= 1),
         ("bytes", |bytes| bytes.truncate(131)),
@@ -81,7 +83,8 @@ fn a_damaged_snapshot_of_a_log_without_its_beginning_is_a_hard_error() -> Result
     enqueue(&queue, 0..200)?;
     save(&queue.snapshots("view")?, 200)?;
     queue.consumer("ship")?.drain(|_| Ok::<(), ()>(()))?;
-    assert!(queue.reclaim()? > 0);
+    queue.reclaim()?;
+    assert!(queue.first() > at(0));
     edit(&path, "view", |bytes| bytes[140] ^= 1);
     let store = queue.snapshots("view")?;
     let error = refused(recover(&store), ErrorKind::OutOfRange);
@@ -205,7 +208,8 @@ fn a_snapshot_ahead_of_a_log_that_was_cut_and_reclaimed_is_a_hard_error() -> Res
     let path = cut_below(folder.path())?;
     let queue = open(&path);
     queue.consumer("ship")?.drain(|_| Ok::<(), ()>(()))?;
-    assert!(queue.reclaim()? > 0);
+    queue.reclaim()?;
+    assert!(queue.first() > at(0));
     refused(recover(&queue.snapshots("view")?), ErrorKind::OutOfRange);
     Ok(())
 }

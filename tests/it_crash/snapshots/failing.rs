@@ -87,7 +87,7 @@ fn a_piece_that_did_not_fit_cannot_be_finished_over() {
         &[CallKind::Write],
         Failure::TornFull { bytes: 9 },
     ));
-    let full = draft.put(&[1; 300_000]).expect_err("there is no room");
+    let full = draft.put(&vec![1; 300_000]).expect_err("there is no room");
     assert!(matches!(full.kind(), ErrorKind::Full { .. }), "{full}");
     let again = draft.put(b"more").expect_err("it has a hole");
     assert_eq!(again.kind(), full.kind());
