@@ -95,7 +95,8 @@ pub enum Retention {
     KeepForever,
     /// Records stay until the published snapshot of this name covers them
     /// ([`Queue::snapshots`](crate::Queue::snapshots)); everything stays until there is one that
-    /// can be used.
+    /// can be used. It holds for as long as the queue is open with it: whoever opens it with
+    /// another retention deletes by that one.
     UntilSnapshot(String),
 }
 

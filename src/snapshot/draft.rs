@@ -121,7 +121,7 @@ impl Draft {
     /// when the published one is of another queue, which is not for this call to delete;
     /// [`ErrorKind::Full`], [`ErrorKind::Io`], [`ErrorKind::Poisoned`], [`ErrorKind::Closed`], and
     /// what an earlier [`put`](Self::put) failed with. The published one is unchanged then; only
-    /// after [`ErrorKind::Poisoned`] it may be the new one.
+    /// after [`ErrorKind::Poisoned`], or when the queue is closed meanwhile, it may be the new one.
     pub fn finish(mut self, covers: Sequence) -> Result<()> {
         if !self.written {
             let what = "nothing was put into the snapshot; put in an empty state if that is meant";

@@ -112,6 +112,26 @@ fn a_snapshot_that_cannot_be_used_lets_nothing_be_deleted() -> Result<()> {
     Ok(())
 }
 
+/// The disk stays bounded where the queue is, though nobody ever saves a state.
+#[test]
+fn records_given_up_at_capacity_are_not_kept_for_a_snapshot() -> Result<()> {
+    let folder = folder();
+    let keep = Retention::UntilSnapshot("view".to_owned());
+    let queue = options()
+        .retention(keep)
+        .max_records(50)
+        .overflow(forebay::Overflow::DropOldest)
+        .open(folder.path().join("queue"))?;
+    drop(queue.consumer("slow")?);
+    enqueue(&queue, 0..2000)?;
+    queue.sync()?;
+    queue.reclaim()?;
+    assert!(queue.stats()?.segments <= 3, "{:?}", queue.stats()?);
+    let error = refused(recover(&queue.snapshots("view")?), ErrorKind::OutOfRange);
+    assert!(error.to_string().contains("0..1950"), "{error}");
+    Ok(())
+}
+
 #[test]
 fn a_name_that_no_snapshot_can_have_is_refused_as_an_option() {
     let folder = folder();

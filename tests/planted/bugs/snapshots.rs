@@ -143,8 +143,17 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "I12",
         file: "log/reclaim.rs",
         within: "fn is_retained(",
-        find: "next.base > self.covered_by_snapshot()",
+        find: "next.base > self.covered_by_snapshot().max(dropped)",
         replace: "false",
         killer: "it snapshot::retention::everything_stays_until_a_snapshot_is_published_and_then_what_it_does_not_cover",
+    },
+    Bug {
+        name: "given-up-records-kept-for-a-snapshot",
+        breaks: "AQ-58",
+        file: "log/reclaim.rs",
+        within: "fn is_retained(",
+        find: "self.covered_by_snapshot().max(dropped)",
+        replace: "self.covered_by_snapshot()",
+        killer: "it snapshot::retention::records_given_up_at_capacity_are_not_kept_for_a_snapshot",
     },
 ];
