@@ -221,9 +221,14 @@ impl Error {
     }
 
     pub(crate) fn corrupt(corruption: Corruption) -> Self {
+        Self::corrupt_because("corrupt", corruption)
+    }
+
+    /// The same, where there is something to be said about the cause or the remedy.
+    pub(crate) fn corrupt_because(message: impl Into<String>, corruption: Corruption) -> Self {
         Self(Arc::new(Report {
             kind: ErrorKind::Corrupt,
-            message: "corrupt".to_owned(),
+            message: message.into(),
             path: None,
             source: None,
             corruption: Some(corruption),

@@ -38,6 +38,7 @@
 //! * [`Worker`]: a thread that drains a consumer into a handler.
 //! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
 //! * [`Listener`]: hear what happens, for metrics and logs.
+//! * [`snapshot`]: save a state that was made of records, and take it up again.
 //! * [`inspect`]: look at a queue without opening it.
 //!
 //! # Features
@@ -61,6 +62,7 @@ mod queue;
 mod recovery;
 mod segment;
 mod slots;
+pub mod snapshot;
 #[cfg(feature = "test-support")]
 pub mod storage;
 #[cfg(not(feature = "test-support"))]

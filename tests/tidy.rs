@@ -39,10 +39,16 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "snapshot",
+        &[
+            "error", "position", "sync", "format", "storage", "segment", "log", "consumer",
+        ],
+    ),
+    (
         "queue",
         &[
             "error", "position", "event", "sync", "format", "storage", "slots", "segment",
-            "recovery", "log", "consumer",
+            "recovery", "log", "consumer", "snapshot",
         ],
     ),
     (

@@ -24,7 +24,7 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn new(reader: &'a LogReader, span: &Span) -> Self {
+    pub(crate) fn new(reader: &'a LogReader, span: &Span) -> Self {
         Self {
             sequence: span.header.sequence,
             kind: span.header.kind,

@@ -17,6 +17,7 @@ mod index;
 mod names;
 mod segment_header;
 mod slot;
+mod snapshot;
 mod state;
 
 pub(crate) use chain::{Chain, RecordDigest};
@@ -28,11 +29,13 @@ pub(crate) use frame::{Flags, FrameHeader, Framing};
 pub(crate) use identity::Identity;
 pub(crate) use index::{IndexEntry, IndexHeader};
 pub(crate) use names::{
-    CURSORS, IDENTITY, LOCK, QUARANTINE, SEGMENTS, STATE, SegmentFile, consumer_of, cursor_file,
-    is_segment_number, segment_file, temporary, valid_consumer_name,
+    CURSORS, IDENTITY, LOCK, QUARANTINE, SEGMENTS, SNAPSHOTS, STATE, SegmentFile, consumer_of,
+    cursor_file, is_segment_number, is_unfinished_snapshot, quarantined_snapshot, segment_file,
+    snapshot_file, temporary, unfinished_snapshot, valid_consumer_name,
 };
 pub(crate) use segment_header::SegmentHeader;
 pub(crate) use slot::{Pair, Slot};
+pub(crate) use snapshot::{SnapshotHeader, StateSum};
 pub(crate) use state::{End, StateSlot};
 
 /// The version that this release writes, and the newest that it reads.

@@ -12,6 +12,8 @@ pub(crate) const STATE: &str = "STATE";
 pub(crate) const SEGMENTS: &str = "segments";
 /// The folder of consumers' cursors.
 pub(crate) const CURSORS: &str = "cursors";
+/// The folder of snapshots of users' states.
+pub(crate) const SNAPSHOTS: &str = "snapshots";
 /// The folder of bytes that were damaged or removed.
 pub(crate) const QUARANTINE: &str = "quarantine";
 
@@ -20,6 +22,7 @@ const DIGITS: usize = 16;
 const SEGMENT_NUMBER_MAX: u64 = 9_999_999_999_999_999;
 const CURSOR_SUFFIX: &str = ".cursor";
 const TEMPORARY_SUFFIX: &str = ".tmp";
+const SNAPSHOT_SUFFIX: &str = ".snapshot";
 /// The longest file name of the platforms we run on, less what we append.
 const CONSUMER_NAME_BYTES_MAX: usize = 255 - CURSOR_SUFFIX.len() - TEMPORARY_SUFFIX.len();
 
@@ -84,7 +87,41 @@ pub(crate) fn temporary(path: &str) -> String {
     format!("{path}{TEMPORARY_SUFFIX}")
 }
 
-/// Whether `name` can name a consumer; otherwise what is wrong with it.
+/// The path of a published snapshot inside the queue's directory.
+pub(crate) fn snapshot_file(snapshot: &str) -> String {
+    format!("{SNAPSHOTS}/{snapshot}{SNAPSHOT_SUFFIX}")
+}
+
+/// The path under which the snapshot with the identity `id` is written, told from others of that
+/// name by `random`. The name itself may be too long for more than its suffix.
+pub(crate) fn unfinished_snapshot(id: [u8; 16], random: u64) -> String {
+    let id = hexadecimal(id);
+    format!("{SNAPSHOTS}/{id}.{random:016x}{TEMPORARY_SUFFIX}")
+}
+
+/// Whether the file named `name` (without its folder) is such a one.
+pub(crate) fn is_unfinished_snapshot(id: [u8; 16], name: &str) -> bool {
+    let random = name.strip_prefix(&hexadecimal(id));
+    let random = random.and_then(|rest| rest.strip_prefix('.'));
+    let random = random.and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
+    random.is_some_and(|random| {
+        random.len() == DIGITS && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// The path to which an unusable snapshot is moved.
+pub(crate) fn quarantined_snapshot(id: [u8; 16], random: u64) -> String {
+    let id = hexadecimal(id);
+    format!("{QUARANTINE}/{id}-{random:016x}{SNAPSHOT_SUFFIX}")
+}
+
+fn hexadecimal(id: [u8; 16]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    let both = |byte: u8| [digit(byte >> 4), digit(byte & 15)];
+    id.into_iter().flat_map(both).collect()
+}
+
+/// Whether `name` can name a consumer or a snapshot; otherwise what is wrong with it.
 pub(crate) fn valid_consumer_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("is empty");
@@ -128,6 +165,21 @@ mod tests {
             );
         }
         assert_eq!(consumer_of("ship.cursor"), Some("ship"));
+    }
+
+    #[test]
+    fn unfinished_snapshots_are_told_by_name_and_fit_any_name() {
+        let (one, other) = ([1; 16], [2; 16]);
+        let path = unfinished_snapshot(one, u64::MAX);
+        let name = path.strip_prefix("snapshots/").expect("in its folder");
+        assert!(is_unfinished_snapshot(one, name));
+        assert!(!is_unfinished_snapshot(other, name));
+        assert!(!is_unfinished_snapshot(one, &format!("{name}.tmp")));
+        let longest = "x".repeat(CONSUMER_NAME_BYTES_MAX);
+        for path in [snapshot_file(&longest), quarantined_snapshot(one, 0), path] {
+            let (_, name) = path.split_once('/').expect("in a folder");
+            assert!(name.len() <= 255, "{name}");
+        }
     }
 
     #[test]

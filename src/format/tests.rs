@@ -54,6 +54,11 @@ const INDEX_BYTES: &str = "464259494e4445580100000044000000101112131415161718191
     0000000000000001102000004030201\
     14131211";
 
+const SNAPSHOT_BYTES: &str = "464259534e4150530100000044000000101112131415161718191a1b1c1d1e1f64e5c6d18adbd1b3\
+    880fb7c70b0b403d3837363534333231585756555453525168676665646362610500000000000000\
+    4cbb719ad6a4403f0000000000000000000000000000000000000000000000000000000000000000\
+    000000000000000068656c6c6f";
+
 /// The bytes of the frame goldens' segment, whose salt has them.
 const SALT: u64 = 0x4142_4344_4546_4748;
 /// Where the record goldens stand.
@@ -203,6 +208,30 @@ fn index() -> (IndexHeader, [IndexEntry; 2]) {
     )
 }
 
+fn snapshot() -> SnapshotHeader {
+    let mut state = StateSum::default();
+    state.add(b"hel");
+    state.add(b"lo");
+    SnapshotHeader {
+        queue: queue(),
+        name: consumer_id("ship"),
+        epoch: Epoch::new(counting(0x31)),
+        covers: Sequence::new(counting(0x51)),
+        watermark: Sequence::new(counting(0x61)),
+        state,
+    }
+}
+
+/// A whole snapshot file as a reader judges it.
+fn decode_snapshot(file: &[u8]) -> Result<String, Defect> {
+    let header = SnapshotHeader::decode(file, wide(file.len()))?;
+    let state = file.get(SnapshotHeader::STATE_OFFSET..).unwrap_or_default();
+    let mut found = StateSum::default();
+    found.add(state);
+    header.check(found)?;
+    Ok(text(&(header, state)))
+}
+
 /// A golden and how it is read: a decoder to a text of all values, so that structures compare.
 struct Golden {
     name: &'static str,
@@ -271,6 +300,7 @@ fn goldens() -> Vec<Golden> {
             let (header, packed) = IndexHeader::decode(bytes)?;
             Ok(text(&(header, packed)))
         }),
+        golden("snapshot", SNAPSHOT_BYTES, 88..128, decode_snapshot),
     ]
 }
 
@@ -302,6 +332,13 @@ fn enveloped_structures_are_written_as_the_goldens_and_read_back() {
 
     assert_eq!(state().encode(), bytes_of(STATE_BYTES));
     assert_eq!(StateSlot::decode(&bytes_of(STATE_BYTES)), Ok(state()));
+
+    let mut file = snapshot().encode();
+    file.extend_from_slice(b"hello");
+    assert_eq!(file, bytes_of(SNAPSHOT_BYTES));
+    let front = file.first_chunk::<128>().expect("a header");
+    let read = SnapshotHeader::decode(front, wide(file.len()));
+    assert_eq!(read, Ok(snapshot()));
 
     assert_eq!(cursor().encode(), bytes_of(CURSOR_BYTES));
     assert_eq!(CursorSlot::decode(&bytes_of(CURSOR_BYTES)), Ok(cursor()));
@@ -1066,6 +1103,47 @@ fn the_tables_of_static_structures_agree_with_the_code() {
         file.get(..88).expect("a header"),
         &index,
     );
+
+    let file = bytes_of(SNAPSHOT_BYTES);
+    let snapshot: [(&str, &[u8]); 7] = [
+        ("queue id", &id),
+        ("name id", &consumer_id("ship")),
+        ("epoch", &epoch),
+        ("covers", &base),
+        ("watermark", &next),
+        ("state length", &[5, 0, 0, 0, 0, 0, 0, 0]),
+        ("state checksum", &[0x4c, 0xbb, 0x71, 0x9a]),
+    ];
+    assert_enveloped(
+        "## Snapshot file",
+        "FBYSNAPS",
+        file.get(..88).expect("a header"),
+        &snapshot,
+    );
+}
+
+#[test]
+fn a_snapshot_that_covers_more_than_was_durable_is_refused_under_a_good_checksum() {
+    let header = SnapshotHeader {
+        covers: snapshot().watermark.plus(1),
+        ..snapshot()
+    };
+    let read = SnapshotHeader::decode(&header.encode(), 133);
+    assert!(matches!(read, Err(Defect::Field { .. })), "{read:?}");
+    let even = SnapshotHeader {
+        covers: snapshot().watermark,
+        ..snapshot()
+    };
+    assert_eq!(SnapshotHeader::decode(&even.encode(), 133), Ok(even));
+}
+
+#[test]
+fn a_snapshot_file_has_exactly_the_length_that_its_header_states() {
+    let front = snapshot().encode();
+    for found in [0, 128, 132, 134, u64::MAX] {
+        let read = SnapshotHeader::decode(&front, found);
+        assert_eq!(read, Err(Defect::Short { needed: 133, found }));
+    }
 }
 
 #[test]

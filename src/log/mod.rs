@@ -27,6 +27,7 @@ mod reader;
 mod reclaim;
 mod rotate;
 mod settings;
+mod snapshots;
 mod state;
 mod table;
 mod trash;
@@ -121,6 +122,8 @@ pub(crate) struct Log {
     first_base: AtomicU64,
     /// The drop floor as the last commit made it durable.
     committed_floor: AtomicU64,
+    /// What the snapshot covers for which records are kept.
+    snapshot_covers: AtomicU64,
     /// Set when closing begins: nothing more is accepted.
     closing: AtomicBool,
     enqueued: AtomicU64,

@@ -276,6 +276,7 @@ fn assemble(
         reclaim_at: AtomicU64::new(0),
         first_base: AtomicU64::new(state.first_base.get()),
         committed_floor: AtomicU64::new(floor.sequence.get()),
+        snapshot_covers: AtomicU64::new(0),
         closing: AtomicBool::new(false),
         enqueued: AtomicU64::new(0),
         syncs: AtomicU64::new(0),

@@ -14,6 +14,7 @@
 use super::floor::Place;
 use super::host::is_older;
 use super::notices::{Notice, Notices};
+use super::table::Known;
 use super::trash::Doomed;
 use super::{Log, Retention};
 use crate::error::Result;
@@ -111,7 +112,8 @@ impl Log {
     /// The segments that may go, oldest first, and the floor at which to look again.
     fn free_segments(&self) -> Result<(Vec<SegmentNumber>, Sequence)> {
         let never = Sequence::new(u64::MAX);
-        let Some(needed) = self.floor.reclaimable_to(self.durable_floor()) else {
+        let dropped = self.durable_floor();
+        let Some(needed) = self.floor.reclaimable_to(dropped) else {
             return Ok((Vec::new(), never));
         };
         let needed = needed.min(self.durable());
@@ -127,7 +129,7 @@ impl Log {
             if next.base > needed || next.base >= self.durable() {
                 return Ok((free, next.base));
             }
-            is_held |= self.is_retained(next.log_bytes, next.started_at);
+            is_held |= self.is_retained(&next, dropped);
             if !is_held {
                 free.push(number);
             }
@@ -151,13 +153,16 @@ impl Log {
         }
     }
 
-    /// Whether acknowledged records that end after `log_bytes`, at about `ended_at`, are kept.
-    fn is_retained(&self, log_bytes: u64, ended_at: u64) -> bool {
-        match self.settings.retention {
+    /// Whether acknowledged records are kept that end where the segment `next` begins; what is
+    /// below `dropped` was given up.
+    fn is_retained(&self, next: &Known, dropped: Sequence) -> bool {
+        match &self.settings.retention {
             Retention::UntilAcked => false,
             Retention::KeepForever => true,
-            Retention::KeepBytes(bytes) => self.log_bytes().saturating_sub(log_bytes) < bytes,
-            Retention::KeepAge(age) => !is_older(ended_at, age, self.host.now()),
+            Retention::KeepBytes(bytes) => self.log_bytes().saturating_sub(next.log_bytes) < *bytes,
+            Retention::KeepAge(age) => !is_older(next.started_at, *age, self.host.now()),
+            // No state can be made of what was given up: it is not kept for one.
+            Retention::UntilSnapshot(_) => next.base > self.covered_by_snapshot().max(dropped),
         }
     }
 

@@ -81,7 +81,7 @@ impl CommitPadding {
 }
 
 /// How much longer acknowledged records are kept than they are needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retention {
     /// A segment is deleted once every consumer has acknowledged all of it.
@@ -93,6 +93,11 @@ pub enum Retention {
     KeepAge(Duration),
     /// Everything stays.
     KeepForever,
+    /// Records stay until the published snapshot of this name covers them
+    /// ([`Queue::snapshots`](crate::Queue::snapshots)); everything stays until there is one that
+    /// can be used. It holds for as long as the queue is open with it: whoever opens it with
+    /// another retention deletes by that one.
+    UntilSnapshot(String),
 }
 
 /// Everything that shapes a log.

@@ -3,6 +3,7 @@
 mod consumers;
 mod entry;
 mod options;
+mod snapshots;
 mod stats;
 mod ticket;
 
@@ -22,6 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Acceptance, Committer, Log, Means, Settings, open};
 use crate::position::{Epoch, QueueId, Sequence};
 use crate::recovery::RecoveryReport;
+use crate::snapshot::{Live, recall};
 use crate::sync::{Mutex, deadline_after};
 
 /// A durable queue of records, first in, first out.
@@ -55,6 +57,7 @@ pub struct Queue {
 struct Inner {
     log: Arc<Log>,
     registry: Arc<Registry>,
+    snapshots: Arc<Live>,
     committer: Mutex<Option<Committer>>,
     report: RecoveryReport,
 }
@@ -96,6 +99,7 @@ impl Queue {
         let opened = open(means, settings)?;
         let registry = Registry::load(&opened.log, &opened.cursors)?;
         opened.log.attach_cursors(Arc::<Registry>::clone(&registry));
+        recall(&opened.log)?;
         let committer = opened
             .log
             .has_threads()
@@ -104,6 +108,7 @@ impl Queue {
         let inner = Inner {
             log: opened.log,
             registry,
+            snapshots: Arc::default(),
             committer: Mutex::new(committer),
             report: opened.report,
         };

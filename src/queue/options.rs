@@ -12,6 +12,7 @@ use crate::log::{
     CommitPadding, Host, Means, Overflow, Preallocate, Retention, Settings, SyncPolicy, SystemHost,
 };
 use crate::recovery::CorruptionPolicy;
+use crate::snapshot::check_name;
 use crate::storage::{Directory, DiskDirectory, Filesystem};
 
 /// The smallest `segment_bytes`: a header block, a start frame and some records.
@@ -273,6 +274,9 @@ impl QueueOptions {
                 0,
                 "more than 0; or use Always",
             ));
+        }
+        if let Retention::UntilSnapshot(name) = &settings.retention {
+            check_name(name)?;
         }
         Ok(())
     }

@@ -7,3 +7,4 @@ mod input;
 mod model;
 mod queue;
 mod scene;
+mod snapshot;

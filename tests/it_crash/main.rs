@@ -34,3 +34,4 @@ mod prepared;
 mod rules;
 mod shrinking;
 mod silence;
+mod snapshots;

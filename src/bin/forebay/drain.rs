@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let options = Queue::options().open_existing();
     let queue = options
         .clone()
-        .retention(retention)
+        .retention(retention.clone())
         .open(&arguments.queue)?;
     let mut consumer = queue.consumer(&arguments.consumer)?;
     if let Some(range) = consumer.taken_back() {

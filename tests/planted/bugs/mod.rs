@@ -6,6 +6,7 @@ mod delivery;
 mod durability;
 mod opening;
 mod readers;
+mod snapshots;
 
 use crate::table::Bug;
 
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Bug> {
         bytes::BUGS,
         delivery::BUGS,
         readers::BUGS,
+        snapshots::BUGS,
     ]
     .concat()
 }

@@ -13,7 +13,7 @@ pub(crate) struct Shape {
     pub(crate) segment_bytes: u64,
     padding: CommitPadding,
     preallocate: Preallocate,
-    retention: Retention,
+    keep_bytes: Option<u64>,
 }
 
 impl Shape {
@@ -24,7 +24,6 @@ impl Shape {
         let policies = [always, always, always, SyncPolicy::Manual, interval];
         let none = CommitPadding::None;
         let paddings = [none, none, CommitPadding::Sector, CommitPadding::Page];
-        let retentions = [Retention::UntilAcked, Retention::KeepBytes(100_000)];
         Self {
             policy: random.choose(&policies),
             segment_bytes: 8192 << random.below(6),
@@ -34,16 +33,17 @@ impl Shape {
                 Preallocate::None,
                 Preallocate::Zero,
             ]),
-            retention: random.choose(&retentions),
+            keep_bytes: random.choose(&[None, Some(100_000)]),
         }
     }
 
     pub(crate) fn options(&self) -> QueueOptions {
+        let retention = self.keep_bytes.map(Retention::KeepBytes);
         QueueOptions::new()
             .sync_policy(self.policy)
             .segment_bytes(self.segment_bytes)
             .commit_padding(self.padding)
             .preallocate(self.preallocate)
-            .retention(self.retention)
+            .retention(retention.unwrap_or_default())
     }
 }
