@@ -25,6 +25,8 @@ pub(super) struct Reading {
     /// sequence on is not of the log.
     pub(super) left_at: Option<Sequence>,
     pub(super) next: Sequence,
+    /// That of the last record handed out.
+    epoch: Option<Epoch>,
     /// The watermark when the buffer was last emptied: frames below it are whole in it, and for
     /// good. Others may have been read before they were taken back and written anew.
     pub(super) fresh_to: Sequence,
@@ -42,6 +44,7 @@ impl Reading {
             here: None,
             left_at: None,
             next: first,
+            epoch: None,
             fresh_to: Sequence::ZERO,
             gaps: Vec::new(),
             failure: None,
@@ -62,6 +65,7 @@ impl Reading {
     fn begin_at(&mut self, sequence: Sequence) -> Result<()> {
         self.next = sequence;
         let durable = self.durable();
+        // After a power cut `STATE` may be older than what it proved durable.
         if sequence <= durable || (!self.watch.is_clean() && sequence <= self.written()?) {
             return Ok(());
         }
@@ -70,7 +74,7 @@ impl Reading {
         Err(Error::at(ErrorKind::OutOfRange, what, path))
     }
 
-    /// Where whole frames end. After a power cut `STATE` may be older than what it proved durable.
+    /// Where whole frames end.
     fn written(&self) -> Result<Sequence> {
         let table = self.list()?;
         for number in table.numbers().into_iter().rev() {
@@ -141,15 +145,22 @@ impl Reading {
         self.check()?;
         let cut = match self.watch.look()? {
             News::Same => return Ok(false),
-            // Where a sequence is used again there is a segment of the new epoch at or before it.
-            News::NewEpoch(before) => self.list()?.base_after_epoch(before)?,
+            // Where a sequence is used again there is a segment of a newer epoch at or before it.
+            News::NewEpoch(before) => self
+                .list()?
+                .base_after_epoch(self.epoch.unwrap_or(before))?,
             News::OlderCopy => None,
         };
         // Other files may be in the place of those that are open.
         self.here = None;
         self.fresh_to = Sequence::ZERO;
-        let end = cut.unwrap_or(Sequence::new(u64::MAX)).min(self.durable());
-        if self.next <= end {
+        let mut end = cut.unwrap_or(Sequence::new(u64::MAX)).min(self.durable());
+        if end < self.next && cut.is_none() && !self.watch.is_clean() {
+            // A power cut elsewhere takes back what was not synced of `STATE`, and no record.
+            end = self.written()?;
+        }
+        // Where a record is durable its epoch was before.
+        if self.next <= end && self.watch.epoch() >= self.epoch.unwrap_or_default() {
             return Ok(true);
         }
         let what = format!(
@@ -212,6 +223,7 @@ impl Reading {
     pub(super) fn pass(&mut self, span: &Span) {
         if let Some(here) = &mut self.here {
             here.offset = span.end;
+            self.epoch = Some(here.segment.header.epoch);
         }
         self.next = span.header.sequence.plus(1);
     }
