@@ -1,9 +1,9 @@
 //! Durable records that are damaged: a follower says what a consumer says.
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{ErrorKind, Gap, GapReason, Queue, Result, Retention, SyncPolicy};
+use forebay::{ErrorKind, Follower, Gap, GapReason, Queue, Result, Retention, Start, SyncPolicy};
 
-use crate::stage::{Seen, Stage, fill, follow, open, refused, still};
+use crate::stage::{Seen, Stage, at, fill, follow, follow_from, open, refused, still};
 
 fn scene() -> (MemoryDirectory, Queue) {
     let memory = MemoryDirectory::new();
@@ -19,13 +19,15 @@ fn place(text: &str) -> String {
     text[..end].to_owned()
 }
 
-/// Reads to the end, skipping damage: each damage with the gap that it became, and all sequences.
-fn by_follower(memory: &MemoryDirectory) -> Result<(Vec<(String, Gap)>, Vec<u64>)> {
-    let mut follower = follow(&Stage::read_only(memory));
-    let (mut damages, mut sequences) = (Vec::new(), Vec::new());
+/// Each damage with the gap that it became, and all records.
+type Read = (Vec<(String, Gap)>, Vec<(u64, Vec<u8>)>);
+
+/// Reads to the end, skipping damage.
+fn by_follower(mut follower: Follower) -> Result<Read> {
+    let (mut damages, mut records) = (Vec::new(), Vec::new());
     loop {
         match follower.next() {
-            Ok(Some(record)) => sequences.push(record.sequence.get()),
+            Ok(Some(record)) => records.push((record.sequence.get(), record.payload.to_vec())),
             Ok(None) => break,
             Err(error) => {
                 // It says the same until told to go on.
@@ -40,20 +42,20 @@ fn by_follower(memory: &MemoryDirectory) -> Result<(Vec<(String, Gap)>, Vec<u64>
     let told: Vec<Gap> = damages.iter().map(|(_, gap)| gap.clone()).collect();
     assert!(told.iter().all(|gap| gap.reason == GapReason::Damaged));
     assert_eq!(follower.take_gaps(), told);
-    Ok((damages, sequences))
+    Ok((damages, records))
 }
 
-fn by_consumer(queue: &Queue) -> Result<(Vec<(String, Gap)>, Vec<u64>)> {
+fn by_consumer(queue: &Queue) -> Result<Read> {
     let mut consumer = queue.consumer("c")?;
-    let (mut damages, mut sequences) = (Vec::new(), Vec::new());
+    let (mut damages, mut records) = (Vec::new(), Vec::new());
     loop {
         match consumer.peek() {
             Ok(Some(record)) => {
                 let sequence = record.sequence;
-                sequences.push(sequence.get());
+                records.push((sequence.get(), record.payload.to_vec()));
                 consumer.ack_through(sequence)?;
             }
-            Ok(None) => return Ok((damages, sequences)),
+            Ok(None) => return Ok((damages, records)),
             Err(error) => {
                 let gap = consumer.skip_corrupt()?.expect("there is damage");
                 damages.push((place(&error.to_string()), gap));
@@ -72,7 +74,7 @@ fn damage_anywhere_in_a_segment_is_what_a_consumer_says_it_is() {
         let Some(byte) = bytes.get_mut(at) else { break };
         *byte ^= 0x10;
         memory.put_file(segment, &bytes);
-        let followed = by_follower(&memory).expect("it can be skipped");
+        let followed = by_follower(follow(&Stage::read_only(&memory))).expect("it can be skipped");
         met += followed.0.len();
         assert_eq!(followed, by_consumer(&queue).expect("it can be skipped"));
     }
@@ -85,7 +87,7 @@ fn a_segment_that_is_gone_is_damage_and_no_gap_of_a_reclaim() {
         let (memory, queue) = scene();
         let segment = format!("segments/{number:016}.log");
         memory.put_file(&segment, b"");
-        let followed = by_follower(&memory).expect("it can be skipped");
+        let followed = by_follower(follow(&Stage::read_only(&memory))).expect("it can be skipped");
         let (damages, _) = &followed;
         assert_eq!(damages.len(), 1);
         assert_eq!(followed, by_consumer(&queue).expect("it can be skipped"));
@@ -107,4 +109,46 @@ fn damage_under_a_follower_that_has_the_segment_open_is_told() {
     assert!(corruption.file.ends_with(segment));
     assert_eq!(corruption.range.start.get(), seen.next());
     drop(queue);
+}
+
+#[test]
+fn records_that_an_epoch_left_behind_damage_are_not_of_the_log() {
+    for damaged in 0..30 {
+        let memory = MemoryDirectory::new();
+        let options = |life| still(life, SyncPolicy::Manual).retention(Retention::KeepForever);
+        let queue = open(options(1), &Stage::new(&memory));
+        fill(&queue, 1, 20);
+        queue.sync().expect("nothing fails");
+        // Written, whole, and not durable.
+        fill(&queue, 1, 10);
+        let left = memory.process_kill();
+        drop(queue);
+        spoil(&left, &format!("life 1 record {damaged}:"));
+        let reader = Stage::read_only(&left);
+        // One stands there already, in the middle of what was durable.
+        let before = follow_from(&reader, Start::At(at(20))).expect("it is there");
+        let queue = open(options(2), &Stage::new(&left));
+        fill(&queue, 2, 30);
+        queue.sync().expect("nothing fails");
+        let (damages, records) = by_consumer(&queue).expect("it can be skipped");
+        let fresh = by_follower(follow(&reader)).expect("it can be skipped");
+        assert_eq!(fresh, (damages, records.clone()), "record {damaged}");
+        let (_, later) = by_follower(before).expect("it can be skipped");
+        let expected = records.into_iter().filter(|(sequence, _)| *sequence >= 20);
+        assert!(later == expected.collect::<Vec<_>>(), "record {damaged}");
+    }
+}
+
+/// Changes a byte of `needle`, in whichever segment it is.
+fn spoil(memory: &MemoryDirectory, needle: &str) {
+    for name in memory.names() {
+        let mut bytes = memory.file_bytes(&name).expect("a listed file");
+        let mut windows = bytes.windows(needle.len());
+        if let Some(found) = windows.position(|window| window == needle.as_bytes()) {
+            bytes[found] ^= 1;
+            memory.put_file(&name, &bytes);
+            return;
+        }
+    }
+    panic!("no file holds {needle}");
 }
