@@ -90,6 +90,37 @@ fn segments_that_are_deleted_on_the_way_are_no_trouble() {
     watch_every_call(|seed| still(seed, SyncPolicy::Always), 2);
 }
 
+/// What `deed` syncs `STATE` for keeps a commit from writing it: whoever keeps it tells of that.
+fn seen_after(deed: impl FnOnce(&Queue)) {
+    let memory = MemoryDirectory::new();
+    let writer = Stage::new(&memory);
+    let queue = open(still(1, SyncPolicy::Always), &writer);
+    let mut consumer = queue.consumer("c").expect("the only one");
+    fill(&queue, 0, 30);
+    let mut follower = follow(&Stage::read_only(&memory));
+    Seen::from(0)
+        .take_all(&mut follower)
+        .expect("nothing fails");
+    consumer.ack_through(at(25)).expect("delivered");
+    let producer = queue.clone();
+    let committed = Arc::new(Mutex::new(false));
+    let told = Arc::clone(&committed);
+    writer.during_sync("STATE", move || {
+        producer.enqueue("meanwhile").expect("there is room");
+        *told.lock() = true;
+    });
+    deed(&queue);
+    assert!(*committed.lock(), "the state was synced");
+    let record = follower.next().expect("nothing fails");
+    assert_eq!(record.expect("acknowledged").payload, b"meanwhile");
+}
+
+#[test]
+fn a_record_acknowledged_while_the_state_is_synced_is_seen_when_that_is_done() {
+    seen_after(|queue| queue.run_background());
+    seen_after(|queue| assert!(queue.reclaim().expect("nothing fails") > 0));
+}
+
 fn read_on(queue: &Queue, follower: &mut Follower, length: usize) {
     let next = queue.next();
     let bytes = vec![next.get().to_le_bytes()[0]; length];

@@ -15,12 +15,15 @@ use forebay::{
 use parking_lot::Mutex;
 
 type Hook = Box<dyn FnMut(u64) + Send>;
+/// A file, and what is done once while it is synced.
+type Meanwhile = (&'static str, Box<dyn FnOnce() + Send>);
 
 /// A tree in memory that another may take the place of, and before whose calls something happens.
 #[derive(Clone)]
 pub(crate) struct Stage {
     inner: Arc<Mutex<MemoryDirectory>>,
     hook: Arc<Mutex<Option<Hook>>>,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     calls: Arc<AtomicU64>,
     may_write: bool,
 }
@@ -37,6 +40,7 @@ impl Stage {
         Self {
             inner: Arc::new(Mutex::new(memory.clone())),
             hook: Arc::default(),
+            meanwhile: Arc::default(),
             calls: Arc::default(),
             may_write: true,
         }
@@ -63,6 +67,11 @@ impl Stage {
 
     pub(crate) fn unhook(&self) {
         *self.hook.lock() = None;
+    }
+
+    /// Does `action` while the file `name` is synced for the next time.
+    pub(crate) fn during_sync(&self, name: &'static str, action: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.lock() = Some((name, Box::new(action)));
     }
 
     /// How many calls there were since the hook was set.
@@ -168,7 +177,16 @@ impl File for StagedFile {
     }
 
     fn sync(&self) -> Result<()> {
-        self.change("sync").sync()
+        let synced = self.change("sync").sync();
+        let mut waiting = self.stage.meanwhile.lock();
+        // A file may have been opened by the name that it had before it was whole.
+        let path = self.inner.path().to_string_lossy().into_owned();
+        let action = waiting.take_if(|(name, _)| path.contains(*name));
+        drop(waiting);
+        if let Some((_, action)) = action {
+            action();
+        }
+        synced
     }
 
     fn length(&self) -> Result<u64> {
