@@ -106,6 +106,28 @@ fn a_follower_on_an_idle_queue_looks_at_the_state_and_nothing_else() {
     assert_eq!(log.len(), 30);
 }
 
+#[test]
+fn a_follower_crosses_into_the_next_segment_without_looking_through_the_folder() {
+    let memory = MemoryDirectory::new();
+    let queue = open(still(1, SyncPolicy::Always), &Stage::new(&memory));
+    fill(&queue, 0, 1);
+    let faulty = FaultyDirectory::new(Arc::new(memory));
+    let mut follower = Follower::open_on(Arc::new(faulty.clone()), Start::First).expect("there");
+    let mut seen = Seen::from(0);
+    seen.take_all(&mut follower).expect("nothing fails");
+    faulty.record();
+    for _ in 0..100 {
+        fill(&queue, 0, 1);
+        seen.take_all(&mut follower).expect("nothing fails");
+    }
+    assert_eq!(seen.next(), 101);
+    let log = faulty.log();
+    assert!(
+        log.iter().all(|call| call.kind != CallKind::List),
+        "{log:?}"
+    );
+}
+
 /// The bytes of `STATE` with the slot of the higher generation cut short after `bytes`.
 fn half_written(memory: &MemoryDirectory, bytes: usize) -> Vec<u8> {
     let mut state = memory.file_bytes("STATE").expect("it is there");

@@ -4,6 +4,7 @@ mod ahead;
 mod bytes;
 mod delivery;
 mod durability;
+mod following;
 mod opening;
 mod readers;
 
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Bug> {
         bytes::BUGS,
         delivery::BUGS,
         readers::BUGS,
+        following::BUGS,
     ]
     .concat()
 }
