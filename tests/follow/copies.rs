@@ -58,8 +58,8 @@ fn end_at(
     let writer = Stage::new(&memory);
     drop(open(options(0, policy), &writer));
     let reader = Stage::read_only(&memory);
-    let state = Arc::new(Mutex::new((follow(&reader), Seen::from(0), None)));
-    let (shared, source, stage) = (Arc::clone(&state), memory.clone(), reader.clone());
+    let watched = Arc::new(Mutex::new((follow(&reader), Seen::from(0), None)));
+    let (shared, source, stage) = (Arc::clone(&watched), memory.clone(), reader.clone());
     writer.hook(move |call| {
         let mut shared = shared.lock();
         let (follower, seen, image) = &mut *shared;
@@ -73,8 +73,8 @@ fn end_at(
     });
     live(&writer, policy);
     writer.unhook();
-    let mut state = state.lock();
-    let (follower, seen, image) = &mut *state;
+    let mut watched = watched.lock();
+    let (follower, seen, image) = &mut *watched;
     let image = image.take()?;
     let before = seen.records.len();
     // Nobody writes: the follower reads what it can, and waits.

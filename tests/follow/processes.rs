@@ -94,13 +94,13 @@ fn follow(path: &Path) {
     };
     say("begun");
     loop {
-        follower.wait(Duration::from_secs(60)).expect("no error");
+        follower.wait(Duration::from_mins(1)).expect("no error");
         let batch = follower.next_batch(64).expect("nothing is damaged");
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         let mut ended = false;
         for record in batch.iter() {
             let hash = hash(record.payload);
-            lines += &format!("record {} {hash:016x}\n", record.sequence);
+            lines.push(format!("record {} {hash:016x}", record.sequence));
             ended |= record.payload == b"end";
         }
         for gap in follower.take_gaps() {
@@ -108,7 +108,7 @@ fn follow(path: &Path) {
             say(&format!("gap {start} {end} {:?}", gap.reason));
         }
         if !lines.is_empty() {
-            say(lines.trim_end());
+            say(&lines.join("\n"));
         }
         if ended {
             return;

@@ -127,6 +127,33 @@ fn a_reclaim_at_any_call_of_a_follower_costs_only_what_is_deleted() {
 }
 
 #[test]
+fn a_second_reclaim_while_a_follower_looks_after_the_first_costs_only_what_is_deleted() {
+    let mut gaps = 0;
+    let mut last = 1;
+    let mut moment = 1;
+    while moment <= last {
+        for pause in 1..10 {
+            let (memory, _writer, queue) = scene();
+            let reader = Stage::read_only(&memory);
+            reader.hook(move |call| {
+                if call == moment {
+                    delete(&queue, 30, 20);
+                } else if call == moment + pause {
+                    delete(&queue, 49, 20);
+                }
+            });
+            let seen = read_with(&reader, 3);
+            last = last.max(reader.calls());
+            reader.unhook();
+            check(&seen, &format!("at call {moment} and {pause} later"));
+            gaps += seen.gaps.len();
+        }
+        moment += 1;
+    }
+    assert!(gaps > 20, "only {gaps} met what was deleted");
+}
+
+#[test]
 fn a_gap_is_told_once_and_reading_goes_on_at_the_first_record_that_is_left() {
     let (memory, _writer, queue) = scene();
     let mut follower = follow(&Stage::read_only(&memory));

@@ -150,7 +150,7 @@ fn whoever_waits_is_told_of_a_record_that_comes_meanwhile() {
     let queue = Queue::open(folder.path().join("q")).expect("a new queue");
     let mut follower = Follower::open(folder.path().join("q")).expect("it is there");
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| follower.wait(Duration::from_secs(60)));
+        let waiting = scope.spawn(|| follower.wait(Duration::from_mins(1)));
         queue.enqueue("news").expect("there is room");
         assert!(waiting.join().expect("no panic").expect("no error"));
     });

@@ -13,7 +13,7 @@ use place::Reading;
 
 use super::options::Start;
 use super::record::{Batch, Record, Source};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::Gap;
 use crate::format::wide;
 use crate::position::Sequence;
@@ -233,14 +233,12 @@ impl Follower {
     ///
     /// As for [`wait`](Self::wait).
     pub fn skip_corrupt(&mut self) -> Result<Option<Gap>> {
-        let damage = match self.reading.front() {
-            Ok(_) => None,
-            Err(error) => Some(error),
+        let Err(error) = self.reading.front() else {
+            return Ok(None);
         };
-        let Some(error) = damage else { return Ok(None) };
-        match error.corruption().cloned() {
+        match error.corruption() {
             Some(corruption) => self.reading.skip(&corruption.range).map(Some),
-            None => Err::<_, Error>(error),
+            None => Err(error),
         }
     }
 

@@ -100,10 +100,12 @@ impl Reading {
             match self.front() {
                 Ok(Some(span)) if span.header.time < wanted => self.pass(&span),
                 Ok(_) => break,
-                Err(error) => match error.corruption() {
-                    Some(corruption) => drop(self.skip(&corruption.range)?),
-                    None => return Err(error),
-                },
+                Err(error) => {
+                    let Some(corruption) = error.corruption() else {
+                        return Err(error);
+                    };
+                    self.skip(&corruption.range)?;
+                }
             }
         }
         // What was passed over on the way was not asked for.

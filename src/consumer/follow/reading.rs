@@ -182,12 +182,11 @@ impl Reading {
     /// The records from `next` up to where good ones go on, as damage.
     fn damage(&self, defect: Defect) -> Result<Corruption> {
         let table = self.list()?;
-        let (number, offset) = match &self.here {
-            Some(here) => (here.segment.number(), here.offset),
-            None => {
-                let holder = table.segment_of(self.next)?;
-                (holder.unwrap_or(SegmentNumber::NONE), Offset::ZERO)
-            }
+        let (number, offset) = if let Some(here) = &self.here {
+            (here.segment.number(), here.offset)
+        } else {
+            let holder = table.segment_of(self.next)?;
+            (holder.unwrap_or(SegmentNumber::NONE), Offset::ZERO)
         };
         let mut end = self.durable();
         for later in table.numbers().into_iter().filter(|at| *at >= number) {

@@ -154,11 +154,8 @@ fn rank(slot: &StateSlot) -> (Epoch, u64) {
 
 /// Whether a slot is neither whole nor blank.
 fn is_half_written(pair: &Pair<StateSlot>) -> bool {
-    let is_blank = |defect: &Defect| match defect {
-        Defect::Magic { found, .. } => *found == [0; 8],
-        Defect::Missing => true,
-        _ => false,
-    };
+    let is_blank =
+        |defect: &Defect| matches!(defect, Defect::Magic { found, .. } if *found == [0; 8]);
     let mut defects = pair.slots.iter().filter_map(|slot| slot.as_ref().err());
     defects.any(|defect| !is_blank(defect))
 }

@@ -28,7 +28,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn span_in_buffer(",
         find: "due >= self.fresh_to",
         replace: "false",
-        killer: "follow moments::at_every_call_of_the_writer_a_follower_has_what_a_power_cut_would_leave",
+        killer: "follow moments::what_is_written_behind_durable_records_is_not_handed_out_with_them",
     },
     Bug {
         name: "follower-stays-in-its-segment",
@@ -46,7 +46,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn judge(",
         find: "first <= self.next",
         replace: "true",
-        killer: "follow reclaim::a_reclaim_at_any_call_of_a_follower_costs_only_what_is_deleted",
+        killer: "follow reclaim::a_second_reclaim_while_a_follower_looks_after_the_first_costs_only_what_is_deleted",
     },
     Bug {
         name: "follower-tells-no-gap",
