@@ -112,7 +112,7 @@ fn damage_under_a_follower_that_has_the_segment_open_is_told() {
 }
 
 #[test]
-fn records_that_an_epoch_left_behind_damage_are_not_of_the_log() {
+fn damage_before_an_unclean_end_is_read_past_as_a_consumer_reads_past_it() {
     for damaged in 0..30 {
         let memory = MemoryDirectory::new();
         let options = |life| still(life, SyncPolicy::Manual).retention(Retention::KeepForever);

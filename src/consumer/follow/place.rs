@@ -21,9 +21,6 @@ pub(super) struct Reading {
     pub(super) watch: Watch,
     /// `None` until `next` is looked up.
     pub(super) here: Option<Here>,
-    /// Where the log has left the segment that is read, if that is known: what it holds from this
-    /// sequence on is not of the log.
-    pub(super) left_at: Option<Sequence>,
     pub(super) next: Sequence,
     /// That of the last record handed out.
     epoch: Option<Epoch>,
@@ -42,7 +39,6 @@ impl Reading {
         let mut reading = Self {
             watch,
             here: None,
-            left_at: None,
             next: first,
             epoch: None,
             fresh_to: Sequence::ZERO,
@@ -209,16 +205,14 @@ impl Reading {
         let directory = Arc::clone(self.watch.directory());
         let entry = |segment: &Segment| read_index_entry(&*directory, segment, next);
         let found = find_in(&table, next, entry)?;
-        self.enter(found)?;
+        self.enter(found);
         Ok(self.here.is_some())
     }
 
     /// Takes `here` as the place of `next`.
-    pub(super) fn enter(&mut self, here: Option<Here>) -> Result<()> {
+    pub(super) fn enter(&mut self, here: Option<Here>) {
         self.here = here;
         self.fresh_to = self.durable();
-        self.left_at = self.end_of_epoch()?;
-        Ok(())
     }
 
     /// Moves past a span.
@@ -247,7 +241,7 @@ impl Reading {
 
     /// The verified record `due`, or what stands before it, at `offset` in the buffer.
     pub(super) fn span_in_buffer(&self, offset: Offset, due: Sequence) -> Option<Span> {
-        if due >= self.fresh_to || self.left_at == Some(due) {
+        if due >= self.fresh_to {
             return None;
         }
         let span = self.here.as_ref()?.stream.span_in_chunk(offset).ok()?;

@@ -13,7 +13,7 @@ use super::place::Reading;
 use crate::error::{Corruption, Error, Result};
 use crate::format::{Control, Defect};
 use crate::log::Here;
-use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::position::{Offset, SegmentNumber};
 use crate::segment::{Segment, Span, resync};
 
 /// Whether a frame ends its segment.
@@ -46,13 +46,6 @@ impl Reading {
                 continue;
             }
             self.refresh()?;
-            if self.left_at == Some(self.next) {
-                // What stands here was given up with its epoch.
-                if !self.enter_following(None)? {
-                    self.judge(Defect::Missing, &mut looked_again)?;
-                }
-                continue;
-            }
             let Some(here) = &mut self.here else { continue };
             match here.stream.frame_at(here.offset, here.limit)? {
                 Ok(span) if is_footer(&span) => {
@@ -110,9 +103,6 @@ impl Reading {
         if let Some(here) = &mut self.here {
             here.refresh()?;
         }
-        if self.left_at.is_none() {
-            self.left_at = self.end_of_epoch()?;
-        }
         Ok(())
     }
 
@@ -122,8 +112,7 @@ impl Reading {
         let Some(following) = self.following(left)? else {
             return Ok(false);
         };
-        let start = Here::at_start(following)?;
-        self.enter(Some(start))?;
+        self.enter(Some(Here::at_start(following)?));
         Ok(true)
     }
 
@@ -153,17 +142,6 @@ impl Reading {
             Some(successor) => Ok(table.open(successor)?.ok()),
             None => Ok(None),
         }
-    }
-
-    /// Where the log has left this segment with its epoch: only there may a segment hold more than
-    /// its successor says.
-    pub(super) fn end_of_epoch(&self) -> Result<Option<Sequence>> {
-        let epoch = self.here.as_ref().map(|here| here.segment.header.epoch);
-        if epoch.is_none_or(|epoch| epoch >= self.watch.epoch()) {
-            return Ok(None);
-        }
-        let successor = self.successor()?;
-        Ok(successor.map(|segment| segment.base))
     }
 
     /// Passes a damaged frame that held no record: the very next record follows it.

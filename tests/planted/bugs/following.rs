@@ -18,7 +18,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "consumer/follow/reading.rs",
         within: "fn refresh(",
         find: "self.next < self.fresh_to",
-        replace: "self.fresh_to > Sequence::ZERO",
+        replace: "self.fresh_to.get() > 0",
         killer: "follow moments::a_record_that_a_full_disk_took_back_is_never_handed_out",
     },
     Bug {
