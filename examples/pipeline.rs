@@ -85,7 +85,8 @@ impl Totals {
         let mut pages = BTreeMap::new();
         for line in text.lines() {
             let mut fields = line.split(' ');
-            let (Some(page), Some(views), Some(time)) = (fields.next(), fields.next(), fields.next())
+            let (Some(page), Some(views), Some(time)) =
+                (fields.next(), fields.next(), fields.next())
             else {
                 return Err(format!("not a line of totals: {line:?}").into());
             };

@@ -93,7 +93,8 @@ pub enum GapReason {
     Expired,
     /// The records are damaged and were skipped.
     Damaged,
-    /// The records had been acknowledged and their segment deleted.
+    /// The segment of the records was deleted: they had been acknowledged, or, where a follower
+    /// tells it, given up.
     Reclaimed,
 }
 

@@ -37,6 +37,7 @@
 //! * [`Consumer`]: read, acknowledge, drain.
 //! * [`Worker`]: a thread that drains a consumer into a handler.
 //! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
+//! * [`Follower`]: read along from another process, without a lock and without a place of its own.
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`snapshot`]: save a state that was made of records, and take it up again.
 //! * [`inspect`]: look at a queue without opening it.
@@ -77,7 +78,7 @@ mod interleave;
 pub use buffer::Json;
 pub use buffer::{Bincode, BufferConfig, Bytes, Codec, CodecError, EventBuffer};
 pub use consumer::{
-    Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, HandlerError, Lag, Record,
+    Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, Follower, HandlerError, Lag, Record,
     RestartPolicy, Start, Worker, WorkerOptions,
 };
 pub use error::{Corruption, Error, ErrorKind, FullReason, Result};

@@ -76,7 +76,7 @@ impl Consumer {
             self.reader.pass(last);
         }
         Ok(Batch {
-            reader: &self.reader,
+            source: (&self.reader).into(),
             spans: &self.spans,
         })
     }

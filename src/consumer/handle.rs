@@ -180,7 +180,7 @@ impl Consumer {
     pub fn peek_batch(&mut self, max: usize) -> Result<Batch<'_>> {
         self.fill_batch(max)?;
         Ok(Batch {
-            reader: &self.reader,
+            source: (&self.reader).into(),
             spans: &self.spans,
         })
     }

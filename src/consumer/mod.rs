@@ -2,6 +2,7 @@
 
 mod acks;
 mod cursor;
+mod follow;
 mod front;
 mod handle;
 mod lag;
@@ -11,6 +12,7 @@ mod registry;
 mod window;
 mod worker;
 
+pub use follow::Follower;
 pub use handle::Consumer;
 pub use lag::Lag;
 pub(crate) use lag::lag_of;

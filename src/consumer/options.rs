@@ -9,7 +9,7 @@ use crate::format::filter_id;
 use crate::log::{Log, nanoseconds};
 use crate::position::Sequence;
 
-/// Where a new consumer begins.
+/// Where a new consumer, or a follower, begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Start {
@@ -124,7 +124,7 @@ impl Start {
 }
 
 /// Nanoseconds since 1970; 0 before.
-fn nanoseconds_of(time: SystemTime) -> u64 {
+pub(super) fn nanoseconds_of(time: SystemTime) -> u64 {
     nanoseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 

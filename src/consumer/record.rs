@@ -4,7 +4,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::log::LogReader;
 use crate::position::{Epoch, Sequence};
-use crate::segment::Span;
+use crate::segment::{FrameStream, Span};
+
+/// The read buffer that records are borrowed from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// `None` before anything was read: there is no record then.
+    pub(super) stream: Option<&'a FrameStream>,
+    pub(super) epoch: Epoch,
+}
+
+impl<'a> From<&'a LogReader> for Source<'a> {
+    fn from(reader: &'a LogReader) -> Self {
+        Self {
+            stream: reader.stream(),
+            epoch: reader.epoch().unwrap_or_default(),
+        }
+    }
+}
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +41,15 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn new(reader: &'a LogReader, span: &Span) -> Self {
+    pub(crate) fn new(source: impl Into<Source<'a>>, span: &Span) -> Self {
+        let source = source.into();
+        let stream = source.stream;
         Self {
             sequence: span.header.sequence,
             kind: span.header.kind,
             enqueued_at: UNIX_EPOCH + Duration::from_nanos(span.header.time),
-            payload: reader.payload(span),
-            epoch: reader.epoch().unwrap_or_default(),
+            payload: stream.map_or(&[], |stream| stream.payload(span)),
+            epoch: source.epoch,
         }
     }
 }
@@ -38,7 +57,7 @@ impl<'a> Record<'a> {
 /// Consecutive records, borrowed from one read buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    pub(super) reader: &'a LogReader,
+    pub(super) source: Source<'a>,
     pub(super) spans: &'a [Span],
 }
 
@@ -60,19 +79,19 @@ impl<'a> Batch<'a> {
     pub fn get(&self, index: usize) -> Option<Record<'a>> {
         self.spans
             .get(index)
-            .map(|span| Record::new(self.reader, span))
+            .map(|span| Record::new(self.source, span))
     }
 
     /// The last record: acknowledge through its sequence when all are handled.
     #[must_use]
     pub fn last(&self) -> Option<Record<'a>> {
-        self.spans.last().map(|span| Record::new(self.reader, span))
+        self.spans.last().map(|span| Record::new(self.source, span))
     }
 
     /// The records in order.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Record<'a>> + use<'a> {
-        let reader = self.reader;
-        self.spans.iter().map(move |span| Record::new(reader, span))
+        let source = self.source;
+        self.spans.iter().map(move |span| Record::new(source, span))
     }
 }

@@ -16,7 +16,7 @@ use crate::format::{Chain, wide};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{ControlPlace, encode_padding};
 use crate::storage::File;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{MutexGuard, is_past, now};
 
 /// What one leader took over to write.
@@ -278,13 +278,9 @@ impl Log {
         notices.wake_later(self.watermark.raise(target.next, target.chain));
         self.committed_floor
             .fetch_max(target.floor.get(), Ordering::AcqRel);
-        // Another writer may hold the lock for a sync of its own; the idle sync catches up.
-        if let Some(mut state) = self.state.try_lock()
-            && self.check().is_ok()
-            && let Err(error) = state.write_watermark(target.next, target.floor)
-        {
-            self.poison_on_loss(error, notices);
-        }
+        // Pairs with the fence of `state_synced`: either this is seen there, or its lock is free.
+        fence(Ordering::SeqCst);
+        self.write_state((target.next, target.floor), notices);
         if self.listener.is_some() {
             notices.push(Notice::Synced {
                 duration: now().duration_since(started),
@@ -293,6 +289,28 @@ impl Log {
         }
         self.bell.settle_later(settled);
         self.floor_moved();
+    }
+
+    /// Writes the watermark and its floor into `STATE`, for followers to see, unless somebody holds
+    /// the lock for a sync: then he does, in `state_synced`.
+    fn write_state(&self, (watermark, floor): (Sequence, Sequence), notices: &mut Notices) {
+        if let Some(mut state) = self.state.try_lock()
+            && self.check().is_ok()
+            && let Err(error) = state.write_watermark(watermark, floor)
+        {
+            self.poison_on_loss(error, notices);
+        }
+    }
+
+    /// After `STATE` was synced and its lock given back: does what a commit could not do meanwhile.
+    pub(super) fn state_synced(&self, notices: &mut Notices) {
+        fence(Ordering::SeqCst);
+        let floor = self.durable_floor();
+        let durable = self.durable();
+        let state = self.state.try_lock();
+        if state.is_some_and(|state| state.newest().watermark < durable) {
+            self.write_state((durable, floor), notices);
+        }
     }
 
     /// Lets the next leader in and tells this commit's callers how it ended: those whose frames

@@ -129,6 +129,7 @@ impl Log {
             self.poison_on_loss(error, &mut notices);
             self.bell.idle_later();
         }
+        self.state_synced(&mut notices);
         self.tell_all(notices);
     }
 

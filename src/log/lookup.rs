@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Log;
 use super::reader::{Found, LogReader};
+use super::{Log, SegmentTable};
 use crate::error::Result;
 use crate::format::{Control, IndexEntry};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
@@ -11,16 +11,16 @@ use crate::segment::{FrameStream, Segment, read_index, resync, scan};
 
 /// A place in a segment.
 #[derive(Debug)]
-pub(super) struct Here {
-    pub(super) segment: Segment,
-    pub(super) stream: FrameStream,
-    pub(super) offset: Offset,
+pub(crate) struct Here {
+    pub(crate) segment: Segment,
+    pub(crate) stream: FrameStream,
+    pub(crate) offset: Offset,
     /// The length of the file when it was last asked for.
-    pub(super) limit: Offset,
+    pub(crate) limit: Offset,
 }
 
 impl Here {
-    pub(super) fn new(segment: Segment, offset: Offset) -> Result<Self> {
+    pub(crate) fn new(segment: Segment, offset: Offset) -> Result<Self> {
         let limit = Offset::new(segment.file.length()?);
         Ok(Self {
             stream: segment.stream(),
@@ -31,7 +31,7 @@ impl Here {
     }
 
     /// At the first frame after the start frame.
-    pub(super) fn at_start(segment: Segment) -> Result<Self> {
+    pub(crate) fn at_start(segment: Segment) -> Result<Self> {
         let start = segment.data_start();
         Self::new(segment, start)
     }
@@ -46,7 +46,7 @@ impl Here {
     }
 
     /// Forgets what was read, which may be older than the file is now.
-    pub(super) fn refresh(&mut self) -> Result<()> {
+    pub(crate) fn refresh(&mut self) -> Result<()> {
         self.stream.discard();
         self.limit = Offset::new(self.segment.file.length()?);
         Ok(())
@@ -60,16 +60,28 @@ pub(super) fn find(
     target: Sequence,
     active: impl FnOnce(SegmentNumber) -> Option<IndexEntry>,
 ) -> Result<Option<Here>> {
-    let Some(number) = log.table().segment_of(target)? else {
+    let entry =
+        |segment: &Segment| active(segment.number()).or_else(|| indexed(log, segment, target));
+    find_in(log.table(), target, entry)
+}
+
+/// Where `target` is in `table`, walking from what `entry` knows of its segment. `None` when no
+/// segment can be read there; a place where `target` is not, when it is missing.
+pub(crate) fn find_in(
+    table: &SegmentTable,
+    target: Sequence,
+    entry: impl FnOnce(&Segment) -> Option<IndexEntry>,
+) -> Result<Option<Here>> {
+    let Some(number) = table.segment_of(target)? else {
         return Ok(None);
     };
-    let Ok(segment) = log.table().open(number)? else {
+    let Ok(segment) = table.open(number)? else {
         return Ok(None);
     };
     if segment.base > target {
         return Ok(None);
     }
-    let entry = active(number).or_else(|| indexed(log, &segment, target));
+    let entry = entry(&segment);
     let start = segment.data_start();
     let mut here = Here::new(segment, entry.map_or(start, |entry| entry.offset))?;
     if !walk_to(&mut here, target)? && entry.is_some() {

@@ -64,6 +64,7 @@ pub(crate) use floor::{Floor, Place};
 )]
 pub use host::Host;
 pub(crate) use host::{SystemHost, nanoseconds};
+pub(crate) use lookup::{Here, find_in};
 pub(crate) use notices::Notices;
 pub(crate) use open::{Means, open};
 pub(crate) use reader::{Found, LogReader};

@@ -8,7 +8,7 @@ use super::lookup::{Here, find};
 use crate::error::{Corruption, Result};
 use crate::format::{Control, Defect};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
-use crate::segment::{Span, resync};
+use crate::segment::{FrameStream, Span, resync};
 
 /// A place in the log that moves forward.
 #[derive(Debug)]
@@ -135,13 +135,9 @@ impl LogReader {
         here.stream.span_in_chunk(offset).ok()
     }
 
-    /// The payload of a span that [`peek`](Self::peek) or
-    /// [`span_in_buffer`](Self::span_in_buffer) found.
-    pub(crate) fn payload(&self, span: &Span) -> &[u8] {
-        self.here
-            .as_ref()
-            .map(|here| here.stream.payload(span))
-            .unwrap_or_default()
+    /// The frames of the segment that the reader is in.
+    pub(crate) fn stream(&self) -> Option<&FrameStream> {
+        self.here.as_ref().map(|here| &here.stream)
     }
 
     /// The epoch of the segment that the reader is in.

@@ -96,6 +96,7 @@ impl Log {
         };
         let committed = self.state.lock().commit_first((first, known.base), floor);
         committed.map_err(|error| self.poison_on_loss(error, notices))?;
+        self.state_synced(notices);
         self.first_base.store(known.base.get(), Ordering::Release);
         for number in &free {
             self.table.remove(*number);

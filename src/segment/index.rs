@@ -8,7 +8,7 @@ use super::Segment;
 use crate::error::Result;
 use crate::format::{BLOCK_BYTES, IndexEntry, IndexHeader, SegmentFile, segment_file, temporary};
 use crate::position::{Offset, Sequence};
-use crate::storage::{Access, Directory, Map};
+use crate::storage::{Access, Directory, Map, read_whole};
 
 /// The index of a segment that still grows, or is being scanned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,6 +101,21 @@ pub(crate) fn known_index(directory: &dyn Directory, segment: &Segment) -> Index
         known.entries = index.header.entries(packed.unwrap_or_default());
     }
     known
+}
+
+/// The last frame at or before `sequence` that the index file of `segment` knows, read and not
+/// mapped: for a directory on which another machine may delete the file.
+pub(crate) fn read_index_entry(
+    directory: &dyn Directory,
+    segment: &Segment,
+    sequence: Sequence,
+) -> Option<IndexEntry> {
+    let name = segment_file(segment.number(), SegmentFile::Index);
+    let file = directory.open(&name, Access::Read).ok()?;
+    let bytes = read_whole(&*file, usize::MAX).ok()?;
+    let (header, packed) = IndexHeader::decode(&bytes).ok()?;
+    let own = header_of(segment, header.next, header.end) == header;
+    own.then(|| header.at_or_before(packed, sequence))?
 }
 
 /// The index file of `segment`; `None` when it is missing, damaged, or of another segment.

@@ -11,6 +11,7 @@ mod modelled;
 mod system;
 
 pub(crate) use std::thread::panicking;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 #[cfg(all(test, any(loom, shuttle)))]
@@ -26,4 +27,9 @@ pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
 /// Whether `deadline` has come.
 pub(crate) fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| now() >= deadline)
+}
+
+/// Does nothing for `duration`: for who has nobody to be woken by.
+pub(crate) fn pause(duration: Duration) {
+    sleep(duration);
 }

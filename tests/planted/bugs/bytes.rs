@@ -169,7 +169,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "index-trusted",
         breaks: "A44, B36",
         file: "log/lookup.rs",
-        within: "fn find(",
+        within: "fn find_in(",
         find: "!walk_to(&mut here, target)? && entry.is_some()",
         replace: "!walk_to(&mut here, target)? && false",
         killer: "it_crash planted_gaps::crafted::an_index_that_points_elsewhere_under_good_checksums_costs_no_record",

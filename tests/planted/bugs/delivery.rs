@@ -89,8 +89,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A17",
         file: "consumer/options.rs",
         within: "fn find(",
-        find: "Self::First => Ok(first)",
-        replace: "Self::First => Ok(next)",
+        find: "Ok(first)",
+        replace: "Ok(next)",
         killer: "it consumer::places::a_new_consumer_begins_at_the_oldest_record",
     },
     Bug {
@@ -170,8 +170,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "case 10",
         file: "log/commit.rs",
         within: "fn settle(",
-        find: "state.write_watermark(target.next, target.floor)",
-        replace: "state.write_watermark(target.next, self.floor.dropped_to().sequence)",
+        find: "self.write_state((target.next, target.floor), notices);",
+        replace: "self.write_state((target.next, self.floor.dropped_to().sequence), notices);",
         killer: "it_crash planted_gaps::held::a_drop_made_while_a_sync_ran_is_not_stored_with_it",
     },
     Bug {

@@ -4,6 +4,7 @@ mod ahead;
 mod bytes;
 mod delivery;
 mod durability;
+mod following;
 mod opening;
 mod readers;
 mod snapshots;
@@ -20,6 +21,7 @@ pub(crate) fn all() -> Vec<Bug> {
         delivery::BUGS,
         readers::BUGS,
         snapshots::BUGS,
+        following::BUGS,
     ]
     .concat()
 }

@@ -8,8 +8,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "SD-09",
         file: "consumer/front.rs",
         within: "fn front(",
-        find: "Found::End => { self.pass_over()?; return Ok(None); }",
-        replace: "Found::End => return Ok(None),",
+        find: "self.pass_over()?; return Ok(None);",
+        replace: "return Ok(None);",
         killer: "it consumer::kinds::records_of_other_kinds_hold_back_no_reclaim_and_no_writer",
     },
     Bug {
@@ -35,8 +35,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "BP-24",
         file: "consumer/window.rs",
         within: "fn run(",
-        find: "if !out.acknowledged",
-        replace: "if !out.acknowledged && records == 0",
+        find: "!out.acknowledged",
+        replace: "!out.acknowledged && records == 0",
         killer: "it consumer::windows::the_cursor_waits_for_the_lowest_record_that_is_out",
     },
     Bug {
@@ -89,8 +89,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "BP-13",
         file: "consumer/registry.rs",
         within: "pub(crate) fn remove(",
-        find: ".and_then(|()| log.sync_in_turn(&mut notices, || log.directory().sync(CURSORS)))",
-        replace: "",
+        find: "log.sync_in_turn(&mut notices, || log.directory().sync(CURSORS))",
+        replace: "Ok::<(), Error>(())",
         killer: "it consumer::making::a_removed_consumer_holds_back_nothing_and_is_gone_for_good",
     },
     Bug {

@@ -1,0 +1,265 @@
+//! Where a follower is, and what it knows of the log around it.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::reading::is_footer;
+use super::watch::{News, Watch};
+use crate::consumer::options::{Start, nanoseconds_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Gap, GapReason};
+use crate::format::{SEGMENTS, SegmentFile};
+use crate::log::{Here, SegmentTable, find_in};
+use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
+use crate::segment::{FrameStream, Segment, Span, read_index_entry, resync, scan};
+use crate::storage::Directory;
+
+/// A place in somebody else's log that moves forward.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) watch: Watch,
+    /// `None` until `next` is looked up.
+    pub(super) here: Option<Here>,
+    pub(super) next: Sequence,
+    /// That of the last record handed out.
+    epoch: Option<Epoch>,
+    /// The watermark when the buffer was last emptied: frames below it are whole in it, and for
+    /// good. Others may have been read before they were taken back and written anew.
+    pub(super) fresh_to: Sequence,
+    gaps: Vec<Gap>,
+    /// Why there is nothing to follow any more.
+    failure: Option<Error>,
+}
+
+impl Reading {
+    pub(super) fn open(directory: Arc<dyn Directory>, start: Start) -> Result<Self> {
+        let watch = Watch::open(directory)?;
+        let (_, first) = watch.first();
+        let mut reading = Self {
+            watch,
+            here: None,
+            next: first,
+            epoch: None,
+            fresh_to: Sequence::ZERO,
+            gaps: Vec::new(),
+            failure: None,
+        };
+        match start {
+            Start::First => {}
+            Start::End => reading.next = reading.durable().max(first),
+            Start::At(sequence) => reading.begin_at(sequence)?,
+            Start::Time(time) => reading.begin_at_time(time)?,
+        }
+        if reading.next > first && reading.next >= reading.durable() {
+            // Found now, so that the first record to come is not looked for through a segment.
+            reading.look_up()?;
+        }
+        Ok(reading)
+    }
+
+    fn begin_at(&mut self, sequence: Sequence) -> Result<()> {
+        self.next = sequence;
+        let durable = self.durable();
+        // After a power cut `STATE` may be older than what it proved durable.
+        if sequence <= durable || (!self.watch.is_clean() && sequence <= self.written()?) {
+            return Ok(());
+        }
+        let what = format!("cannot begin at {sequence}: the queue is durable up to {durable}");
+        let path = self.watch.directory().path();
+        Err(Error::at(ErrorKind::OutOfRange, what, path))
+    }
+
+    /// Where whole frames end.
+    fn written(&self) -> Result<Sequence> {
+        let table = self.list()?;
+        for number in table.numbers().into_iter().rev() {
+            if let Ok(segment) = table.open(number)? {
+                let scanned = scan(&segment)?;
+                let seen = scanned.runs.iter().map(|run| run.seen).max();
+                return Ok(seen.unwrap_or_default());
+            }
+        }
+        Ok(Sequence::ZERO)
+    }
+
+    fn begin_at_time(&mut self, time: SystemTime) -> Result<()> {
+        let wanted = nanoseconds_of(time);
+        let table = self.list()?;
+        for number in table.numbers() {
+            let known = table.known(number)?;
+            if let Some(known) = known.filter(|known| known.started_at < wanted) {
+                self.next = self.next.max(known.base);
+            }
+        }
+        loop {
+            match self.front() {
+                Ok(Some(span)) if span.header.time < wanted => self.pass(&span),
+                Ok(_) => break,
+                Err(error) => {
+                    let Some(corruption) = error.corruption() else {
+                        return Err(error);
+                    };
+                    self.skip(&corruption.range)?;
+                }
+            }
+        }
+        // What was passed over on the way was not asked for.
+        self.gaps.clear();
+        Ok(())
+    }
+
+    pub(super) fn next(&self) -> Sequence {
+        self.next
+    }
+
+    pub(super) fn durable(&self) -> Sequence {
+        self.watch.durable()
+    }
+
+    /// The buffer that spans are in, and the epoch of what is in it.
+    pub(super) fn buffer(&self) -> (Option<&FrameStream>, Epoch) {
+        let here = self.here.as_ref();
+        let epoch = here.map(|here| here.segment.header.epoch);
+        (here.map(|here| &here.stream), epoch.unwrap_or_default())
+    }
+
+    /// Whether a durable record is to be read, after a look if there was none.
+    pub(super) fn is_behind(&mut self) -> Result<bool> {
+        self.check()?;
+        if self.next >= self.durable() {
+            self.look()?;
+        }
+        Ok(self.next < self.durable())
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// Looks how far the log is, and whether it is still the one that was followed; true when other
+    /// files may be in the place of those that were read.
+    pub(super) fn look(&mut self) -> Result<bool> {
+        self.check()?;
+        let cut = match self.watch.look()? {
+            News::Same => return Ok(false),
+            // Where a sequence is used again there is a segment of a newer epoch at or before it.
+            News::NewEpoch(before) => self
+                .list()?
+                .base_after_epoch(self.epoch.unwrap_or(before))?,
+            News::OlderCopy => None,
+        };
+        // Other files may be in the place of those that are open.
+        self.here = None;
+        self.fresh_to = Sequence::ZERO;
+        let mut end = cut.unwrap_or(Sequence::new(u64::MAX)).min(self.durable());
+        if end < self.next && cut.is_none() && !self.watch.is_clean() {
+            // A power cut elsewhere takes back what was not synced of `STATE`, and no record.
+            end = self.written()?;
+        }
+        // Where a record is durable its epoch was before.
+        if self.next <= end && self.watch.epoch() >= self.epoch.unwrap_or_default() {
+            return Ok(true);
+        }
+        let what = format!(
+            "an older copy of the queue was put in its place: it goes on at {end}, and {} was \
+             reached before",
+            self.next
+        );
+        let path = self.watch.directory().path();
+        let error = Error::at(ErrorKind::OutOfRange, what, path);
+        self.failure = Some(error.clone());
+        Err(error)
+    }
+
+    /// The segments that are there now.
+    pub(super) fn list(&self) -> Result<SegmentTable> {
+        let (first, _) = self.watch.first();
+        let names = self.watch.directory().list(SEGMENTS)?;
+        let logs = names
+            .iter()
+            .filter_map(|name| match SegmentFile::parse(name) {
+                Some((number, SegmentFile::Log)) if number >= first => Some(number),
+                Some(_) | None => None,
+            });
+        Ok(self.table_of(logs))
+    }
+
+    /// A table of these segments alone.
+    pub(super) fn table_of(
+        &self,
+        numbers: impl IntoIterator<Item = SegmentNumber>,
+    ) -> SegmentTable {
+        let directory = Arc::clone(self.watch.directory());
+        SegmentTable::new(directory, self.watch.queue(), numbers)
+    }
+
+    /// Finds `next`, after passing what is reclaimed; false when it is in no segment.
+    pub(super) fn look_up(&mut self) -> Result<bool> {
+        let (_, first) = self.watch.first();
+        if self.next < first {
+            self.note_gap(self.next..first, GapReason::Reclaimed);
+            self.next = first;
+        }
+        let (table, next) = (self.list()?, self.next);
+        let directory = Arc::clone(self.watch.directory());
+        let entry = |segment: &Segment| read_index_entry(&*directory, segment, next);
+        let found = find_in(&table, next, entry)?;
+        self.enter(found);
+        Ok(self.here.is_some())
+    }
+
+    /// Takes `here` as the place of `next`.
+    pub(super) fn enter(&mut self, here: Option<Here>) {
+        self.here = here;
+        self.fresh_to = self.durable();
+    }
+
+    /// Moves past a span.
+    pub(super) fn pass(&mut self, span: &Span) {
+        if let Some(here) = &mut self.here {
+            here.offset = span.end;
+            self.epoch = Some(here.segment.header.epoch);
+        }
+        self.next = span.header.sequence.plus(1);
+    }
+
+    /// Moves past damage, to where good records go on.
+    pub(super) fn skip(&mut self, damage: &Range<Sequence>) -> Result<Gap> {
+        let resumed = match &self.here {
+            Some(here) => resync(&here.segment, here.offset, self.next)?,
+            None => None,
+        };
+        match (resumed, &mut self.here) {
+            (Some(mark), Some(here)) if mark.next == damage.end => here.offset = mark.offset,
+            _ => self.here = None,
+        }
+        self.next = damage.end;
+        self.note_gap(damage.clone(), GapReason::Damaged);
+        Ok(Gap::new(damage.clone(), GapReason::Damaged))
+    }
+
+    /// The verified record `due`, or what stands before it, at `offset` in the buffer.
+    pub(super) fn span_in_buffer(&self, offset: Offset, due: Sequence) -> Option<Span> {
+        if due >= self.fresh_to {
+            return None;
+        }
+        let span = self.here.as_ref()?.stream.span_in_chunk(offset).ok()?;
+        let is_next = span.header.sequence == due && !is_footer(&span);
+        is_next.then_some(span)
+    }
+
+    /// Keeps a gap to be told, joined to the one before where they touch.
+    fn note_gap(&mut self, range: Range<Sequence>, reason: GapReason) {
+        match self.gaps.last_mut() {
+            Some(last) if last.reason == reason && last.range.end == range.start => {
+                last.range.end = range.end;
+            }
+            Some(_) | None => self.gaps.push(Gap::new(range, reason)),
+        }
+    }
+
+    pub(super) fn take_gaps(&mut self) -> Vec<Gap> {
+        std::mem::take(&mut self.gaps)
+    }
+}
