@@ -13,8 +13,15 @@
 //! `pipeline DIR COUNT` is that child: it brings the queue in `DIR` to `COUNT` events and prints
 //! the totals.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program tells its user what it found"
+)]
+
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,10 +82,12 @@ impl Totals {
 
     /// One line a page: the form in which totals are saved and printed.
     fn to_text(&self) -> String {
-        let lines = self.pages.iter();
-        lines
-            .map(|(page, (views, time))| format!("{page} {views} {time}\n"))
-            .collect()
+        let mut text = String::new();
+        for (page, (views, time)) in &self.pages {
+            // A string takes everything.
+            writeln!(text, "{page} {views} {time}").ok();
+        }
+        text
     }
 
     fn of_text(text: &str) -> Outcome<Self> {
@@ -138,7 +147,7 @@ fn run(directory: &Path, count: u64) -> Outcome {
     // The queue knows how many events there are: the next one follows, whatever happened.
     for number in queue.next().get()..count {
         let (page, milliseconds) = event(number);
-        queue.enqueue(&format!("{page} {milliseconds}"))?;
+        queue.enqueue(format!("{page} {milliseconds}"))?;
     }
     if lock(&view).next.get() == count {
         // All was handled before, and nothing is left to tell the worker so.
