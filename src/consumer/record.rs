@@ -18,6 +18,8 @@ pub struct Record<'a> {
     pub enqueued_at: SystemTime,
     /// The bytes that were enqueued.
     pub payload: &'a [u8],
+    /// The key, if it was enqueued by [`enqueue_once`](crate::Queue::enqueue_once).
+    pub key: Option<[u8; 16]>,
     /// The run of the log that wrote it: with the queue's id and the sequence it names the record
     /// for ever.
     pub epoch: Epoch,
@@ -25,11 +27,13 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub(crate) fn new(reader: &'a LogReader, span: &Span) -> Self {
+        let (key, payload) = span.header.divide(reader.payload(span));
         Self {
             sequence: span.header.sequence,
             kind: span.header.kind,
             enqueued_at: UNIX_EPOCH + Duration::from_nanos(span.header.time),
-            payload: reader.payload(span),
+            payload,
+            key,
             epoch: reader.epoch().unwrap_or_default(),
         }
     }

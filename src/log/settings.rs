@@ -115,6 +115,8 @@ pub(crate) struct Settings {
     pub(crate) preallocate: Preallocate,
     pub(crate) commit_padding: CommitPadding,
     pub(crate) retention: Retention,
+    /// How many of the newest records are looked at for a key.
+    pub(crate) once_window: u64,
     pub(crate) may_create: bool,
     /// Whether the leader of a commit waits for those who are about to join it.
     pub(crate) gather: bool,
