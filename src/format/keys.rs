@@ -15,6 +15,9 @@ const MAGIC: [u8; 8] = *b"FBYKEYED";
 /// Bytes of the body before the entries.
 const LEAD_BYTES: u64 = 40;
 
+/// Bytes of the envelope.
+const AROUND_BYTES: u64 = 20;
+
 /// Bytes of a key.
 pub(crate) const KEY_BYTES: usize = 16;
 
@@ -46,10 +49,17 @@ impl KeyFile {
     /// More than the largest window takes.
     pub(crate) const BYTES_MAX: u64 = 512 << 20;
 
+    /// The size of a file of `count` entries.
+    pub(crate) fn file_bytes(count: u64) -> u64 {
+        let entries = count.saturating_mul(Self::ENTRY_BYTES);
+        AROUND_BYTES
+            .saturating_add(LEAD_BYTES)
+            .saturating_add(entries)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let count = wide(self.entries.len());
-        let bytes = LEAD_BYTES.saturating_add(count.saturating_mul(Self::ENTRY_BYTES));
-        let mut body = Vec::with_capacity(narrow(bytes));
+        let mut body = Vec::with_capacity(narrow(Self::file_bytes(count)));
         let mut fields = FieldWriter(&mut body);
         fields
             .bytes(&self.queue.get())

@@ -2,24 +2,26 @@
 //! frames of those that are not.
 //!
 //! It is replaced whole, by whoever holds `reclaiming`:
-//! 1. Written under another name, and synced.
+//! 1. Written under another name, into blocks that were reserved before, and synced.
 //! 2. Renamed.
 //! 3. The folder synced. Only now `STATE` may say that the segments are gone.
+//! 4. The blocks of the next one reserved.
 //!
 //! It tells of durable records alone, and a key that counts is in it or in a frame behind what it
 //! covers, at any moment: a crash leaves the old file with all segments, or the new one.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::Log;
 use super::keys::oldest_known;
 use super::lookup::{Here, find};
 use super::notices::Notices;
+use super::{Log, Preallocate};
 use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{Control, Defect, KEYS, KeyEntry, KeyFile, narrow, temporary};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::resync;
-use crate::storage::{Access, open_if_there, read_whole};
+use crate::storage::{Access, File, open_if_there, read_whole};
 use crate::sync::atomic::Ordering;
 
 impl Log {
@@ -120,26 +122,47 @@ impl Log {
         if written.as_ref().is_err_and(Error::is_disk_full) && self.free_room()? {
             written = self.write_unfinished(&bytes, notices);
         }
-        let unfinished = temporary(KEYS);
-        if let Err(error) = written {
-            if self.check().is_ok() {
-                self.directory.remove(&unfinished).ok();
-            }
-            return Err(error);
-        }
+        written?;
         self.check()?;
-        self.directory.rename(&unfinished, KEYS)?;
-        self.sync_in_turn(notices, || self.directory.sync(""))
+        self.keys_reserved.store(false, Ordering::Release);
+        self.directory.rename(&temporary(KEYS), KEYS)?;
+        self.sync_in_turn(notices, || self.directory.sync(""))?;
+        // Where there is no room now, the next file takes it when it is written.
+        self.reserve_keys().ok();
+        Ok(())
     }
 
     fn write_unfinished(&self, bytes: &[u8], notices: &mut Notices) -> Result<()> {
-        let unfinished = temporary(KEYS);
-        self.directory.remove(&unfinished)?;
-        let file = self.directory.create(&unfinished)?;
+        let file = self.open_unfinished()?;
         file.write_at(bytes, 0)?;
         // Nobody else can sync this file, so that its sync needs no turn.
         file.sync()
             .map_err(|error| self.poison_quietly(&error, notices))
+    }
+
+    /// Reserves the blocks of the next file, as many as the window may ever need. Otherwise a full
+    /// disk, which is where deleting matters, would not let anything be deleted.
+    pub(super) fn reserve_keys(&self) -> Result<()> {
+        self.check()?;
+        if self.settings.preallocate == Preallocate::None {
+            return Ok(());
+        }
+        let bytes = KeyFile::file_bytes(self.settings.once_window);
+        self.open_unfinished()?.allocate(bytes)
+    }
+
+    /// The file under its other name: what follows the keys in it counts for nothing. One of an
+    /// earlier process goes first: a sync of it may have failed, and writing its blocks again may
+    /// not reach the medium then (`storage/rewrite.rs`).
+    fn open_unfinished(&self) -> Result<Arc<dyn File>> {
+        let unfinished = temporary(KEYS);
+        if self.keys_reserved.load(Ordering::Acquire) {
+            return self.directory.open(&unfinished, Access::Write);
+        }
+        self.directory.remove(&unfinished)?;
+        let file = self.directory.create(&unfinished)?;
+        self.keys_reserved.store(true, Ordering::Release);
+        Ok(file)
     }
 
     /// Adds the keys of the records in `range`, as the frames have them. The key of a record that

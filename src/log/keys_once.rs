@@ -102,8 +102,12 @@ impl Log {
                 from = oldest.max(file.covered);
                 entries = file.entries;
                 entries.retain(|entry| entry.sequence >= oldest);
+                self.reserve_keys().ok();
             }
-            None => self.write_keys(self.first_base(), Vec::new(), notices)?,
+            None => {
+                self.reserve_keys()?;
+                self.write_keys(self.first_base(), Vec::new(), notices)?;
+            }
         }
         self.collect_keys(&(from..self.next_written()), &mut entries)?;
         self.appends.lock().keys = Some(Box::new(KeyWindow::new(window, entries)));

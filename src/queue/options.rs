@@ -165,9 +165,10 @@ impl QueueOptions {
 
     /// For how long [`enqueue_once`](Queue::enqueue_once) knows a key: while the record that has it
     /// is among the newest `records` of the queue, those enqueued without a key included. Up to
-    /// 16 777 216; default 65 536; with 0 nothing is ever known. Each key takes about 40 bytes of
-    /// memory once `enqueue_once` was called, and 24 bytes on the disk once its segment is deleted.
-    /// A larger window than before takes effect with the records that come from then on.
+    /// 16 777 216; default 65 536; with 0 nothing is ever known. From the first call on, each key
+    /// takes about 40 bytes of memory, and each record of the window 48 bytes on the disk, reserved
+    /// so that deleting needs no room. A larger window than before takes effect with the records
+    /// that come from then on.
     pub fn once_window(mut self, records: u64) -> Self {
         self.settings.once_window = records;
         self

@@ -6,6 +6,7 @@ mod commits;
 mod durability;
 mod events;
 mod numbers;
+pub(crate) mod once;
 mod options;
 mod reclaim;
 mod threads;
