@@ -16,7 +16,7 @@ use super::append::{Acceptance, Appended};
 use super::appends::Prepared;
 use super::keys::{First, KeyWindow, oldest_known};
 use super::notices::Notices;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::format::{KEY_BYTES, Key};
 use crate::position::Sequence;
 
@@ -47,13 +47,19 @@ impl Log {
     ) -> Result<Sequence> {
         loop {
             self.check_open()?;
-            let first = match self.find_key(&key)? {
-                Some(first) => first,
-                None => match self.append_or_find(std::slice::from_ref(record), acceptance)? {
-                    Appended::New(range) => return Ok(range.start),
-                    Appended::Known(first) => first,
-                },
-            };
+            let mut found = self.find_key(&key)?;
+            if found.is_none() {
+                match self.append_or_find(std::slice::from_ref(record), acceptance) {
+                    Ok(Appended::New(range)) => return Ok(range.start),
+                    Ok(Appended::Known(first)) => found = Some(first),
+                    // Somebody with the same key may have got the room.
+                    Err(error) if matches!(error.kind(), ErrorKind::Full { .. }) => {
+                        found = Some(self.find_key(&key)?.ok_or(error)?);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let Some(first) = found else { continue };
             if self.is_accepted(first, acceptance)? {
                 return Ok(first.sequence);
             }

@@ -4,6 +4,7 @@ mod ahead;
 mod bytes;
 mod delivery;
 mod durability;
+mod once;
 mod opening;
 mod readers;
 mod snapshots;
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Bug> {
         opening::BUGS,
         bytes::BUGS,
         delivery::BUGS,
+        once::BUGS,
         readers::BUGS,
         snapshots::BUGS,
     ]
