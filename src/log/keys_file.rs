@@ -70,18 +70,18 @@ impl Log {
         let bytes = read_whole(&*file, narrow(length))?;
         let judged = KeyFile::decode(&bytes).and_then(|keys| self.judge_keys(keys));
         let next = self.next();
-        judged.map(Some).map_err(|defect| match defect {
-            Defect::Version { .. } => {
+        judged.map(Some).map_err(|defect| {
+            if matches!(defect, Defect::Version { .. }) {
                 let what = "the keys of reclaimed records";
-                defect.into_error(ErrorKind::Corrupt, what, file.path())
+                return defect.into_error(ErrorKind::Corrupt, what, file.path());
             }
-            defect => Error::corrupt(Corruption {
+            Error::corrupt(Corruption {
                 file: file.path().to_owned(),
                 offset: Offset::ZERO,
                 range: next..next,
                 expected: defect.expected(),
                 found: defect.found(),
-            }),
+            })
         })
     }
 

@@ -103,17 +103,14 @@ impl Log {
         let oldest = oldest_known(self.durable(), window);
         let mut entries = Vec::new();
         let mut from = oldest;
-        match self.read_keys()? {
-            Some(file) => {
-                from = oldest.max(file.covered);
-                entries = file.entries;
-                entries.retain(|entry| entry.sequence >= oldest);
-                self.reserve_keys().ok();
-            }
-            None => {
-                self.reserve_keys()?;
-                self.write_keys(self.first_base(), Vec::new(), notices)?;
-            }
+        if let Some(file) = self.read_keys()? {
+            from = oldest.max(file.covered);
+            entries = file.entries;
+            entries.retain(|entry| entry.sequence >= oldest);
+            self.reserve_keys().ok();
+        } else {
+            self.reserve_keys()?;
+            self.write_keys(self.first_base(), Vec::new(), notices)?;
         }
         self.collect_keys(&(from..self.next_written()), &mut entries)?;
         self.appends.lock().keys = Some(Box::new(KeyWindow::new(window, entries)));

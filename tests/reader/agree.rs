@@ -1,5 +1,6 @@
 //! Whether the reader and the crate say the same of one folder.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -213,7 +214,10 @@ pub(crate) fn place(corruption: &Corruption) -> Place {
 }
 
 fn hexadecimal(key: [u8; 16]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    key.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
 }
 
 fn nanoseconds(time: SystemTime) -> u64 {

@@ -10,7 +10,7 @@ use crate::scene::{Heard, Recorder, at, drain, folder, quick, refused};
 
 fn key(number: u64) -> [u8; 16] {
     let mut key = [0xee; 16];
-    key[4..12].copy_from_slice(&number.to_be_bytes());
+    key[4..12].copy_from_slice(&number.to_le_bytes());
     key
 }
 
@@ -35,7 +35,7 @@ fn keys_of(queue: &Queue, consumer: &str) -> Result<Vec<Option<[u8; 16]>>> {
 /// Fills whole segments with records that everybody has seen, and deletes them.
 fn pass_segments(queue: &Queue, records: u64) -> Result<()> {
     for _ in 0..records {
-        queue.enqueue(&vec![7; 900])?;
+        queue.enqueue(vec![7; 900])?;
     }
     queue.sync()?;
     drain(&mut queue.consumer("c")?)?;
@@ -214,7 +214,7 @@ fn threads_with_the_same_keys_enqueue_each_once_and_learn_the_same_sequence() ->
                     })
                 })
                 .collect();
-            let joined = threads.into_iter().map(|thread| thread.join());
+            let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
             joined.map(|answer| answer.expect("no panic")).collect()
         });
         assert!(answers.iter().all(|answer| *answer == answers[0]));
