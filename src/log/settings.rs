@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::append::Acceptance;
 use crate::format::Integrity;
 use crate::recovery::CorruptionPolicy;
 
@@ -127,6 +128,14 @@ pub(crate) struct Settings {
 const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
 
 impl Settings {
+    /// What a caller waits for by the policy.
+    pub(crate) fn acceptance(&self) -> Acceptance {
+        match self.sync_policy {
+            SyncPolicy::Always => Acceptance::Durable,
+            SyncPolicy::Interval(_) | SyncPolicy::Manual => Acceptance::Written,
+        }
+    }
+
     /// The size of a segment that begins after `log_bytes` of the log: as much again, so that the
     /// log doubles with each, within its limits.
     pub(crate) fn segment_bytes_at(&self, log_bytes: u64) -> u64 {

@@ -56,6 +56,6 @@ impl Queue {
         let log = &self.inner.log;
         let stored = [&key, &*entry.payload].concat();
         let record = log.prepare_keyed(key, &stored, entry.kind)?;
-        log.append_unless_known(key, &record, self.acceptance())
+        log.append_unless_known(key, &record, log.settings().acceptance())
     }
 }
