@@ -139,6 +139,24 @@ fn write(target: &str, seeds: Vec<Vec<u8>>) -> io::Result<()> {
     Ok(())
 }
 
+/// A file of keys with `count` entries; the target puts the checksum right.
+fn keys(count: u8) -> Vec<u8> {
+    let mut file = b"FBYKEYED".to_vec();
+    for field in [1, 40 + 24 * u32::from(count)] {
+        file.extend_from_slice(&field.to_le_bytes());
+    }
+    file.extend_from_slice(&[0x10; 16]);
+    for field in [1, 1 + u64::from(count), u64::from(count)] {
+        file.extend_from_slice(&field.to_le_bytes());
+    }
+    for entry in 0..count {
+        file.extend_from_slice(&[entry; 16]);
+        file.extend_from_slice(&u64::from(entry).to_le_bytes());
+    }
+    file.extend_from_slice(&[0; 4]);
+    file
+}
+
 fn main() -> io::Result<()> {
     let mut headers = Vec::new();
     let mut frames = Vec::new();
@@ -168,6 +186,7 @@ fn main() -> io::Result<()> {
     write("frame", frames)?;
     write("footer", footers)?;
     write("index", indexes)?;
+    write("keys", [0, 1, 3].map(keys).to_vec())?;
     write("state", states)?;
     write("cursor", cursors)?;
     write("segment_scan", segments())?;

@@ -35,6 +35,8 @@ pub struct Record<'a> {
     pub enqueued_at: SystemTime,
     /// The bytes that were enqueued.
     pub payload: &'a [u8],
+    /// The key, if it was enqueued by [`enqueue_once`](crate::Queue::enqueue_once).
+    pub key: Option<[u8; 16]>,
     /// The run of the log that wrote it: with the queue's id and the sequence it names the record
     /// for ever.
     pub epoch: Epoch,
@@ -44,11 +46,14 @@ impl<'a> Record<'a> {
     pub(crate) fn new(source: impl Into<Source<'a>>, span: &Span) -> Self {
         let source = source.into();
         let stream = source.stream;
+        let bytes = stream.map_or(&[][..], |stream| stream.payload(span));
+        let (key, payload) = span.header.divide(bytes);
         Self {
             sequence: span.header.sequence,
             kind: span.header.kind,
             enqueued_at: UNIX_EPOCH + Duration::from_nanos(span.header.time),
-            payload: stream.map_or(&[], |stream| stream.payload(span)),
+            payload,
+            key,
             epoch: source.epoch,
         }
     }

@@ -17,7 +17,7 @@
 
 use super::checksum::{MaskSeed, crc32c};
 use super::fields::{FieldFiller, FieldReader, FieldWriter, narrow, wide};
-use super::{ALIGNMENT, Chain, Defect, Integrity, RecordDigest};
+use super::{ALIGNMENT, Chain, Defect, Integrity, KEY_BYTES, Key, RecordDigest};
 use crate::position::{Offset, QueueId, Sequence};
 
 const HEADER_BYTES_PLAIN: u64 = 40;
@@ -34,8 +34,9 @@ impl Flags {
     const CONTINUES: u16 = 1 << 1;
     /// No record: a start, a footer or padding.
     const CONTROL: u16 = 1 << 3;
-    /// Bit 2 is kept for keyed records; a version that knows it raises the format version.
-    const KNOWN: u16 = Self::ALWAYS | Self::CONTINUES | Self::CONTROL;
+    /// The payload area begins with a key.
+    const KEYED: u16 = 1 << 2;
+    const KNOWN: u16 = Self::ALWAYS | Self::CONTINUES | Self::KEYED | Self::CONTROL;
 
     pub(crate) const RECORD: Self = Self(Self::ALWAYS);
     pub(crate) const BATCHED: Self = Self(Self::ALWAYS | Self::CONTINUES);
@@ -49,16 +50,25 @@ impl Flags {
         self.0 & Self::CONTROL != 0
     }
 
+    pub(crate) fn is_keyed(self) -> bool {
+        self.0 & Self::KEYED != 0
+    }
+
+    /// The same for a record with a key.
+    pub(crate) fn keyed(self) -> Self {
+        Self(self.0 | Self::KEYED)
+    }
+
     pub(crate) fn bits(self) -> u16 {
         self.0
     }
 
     /// The flags in these bits, if this version knows them all.
     fn from_bits(bits: u16) -> Option<Self> {
-        let batched_control = Self::CONTINUES | Self::CONTROL;
+        let of_records = Self::CONTINUES | Self::KEYED;
         let legal = bits & Self::ALWAYS != 0
             && bits & !Self::KNOWN == 0
-            && bits & batched_control != batched_control;
+            && (bits & Self::CONTROL == 0 || bits & of_records == 0);
         legal.then_some(Self(bits))
     }
 }
@@ -68,7 +78,7 @@ impl Flags {
 pub(crate) struct FrameHeader {
     /// CRC-32C of the payload, unmasked.
     pub(crate) payload_checksum: u32,
-    /// Payload bytes.
+    /// Payload bytes, those of the key included.
     pub(crate) length: u32,
     /// The user's kind; which control frame it is when `flags` says so.
     pub(crate) kind: u16,
@@ -81,6 +91,17 @@ pub(crate) struct FrameHeader {
     pub(crate) watermark: Sequence,
     /// The chain after this frame; zeros without a chain.
     pub(crate) chain: Chain,
+}
+
+impl FrameHeader {
+    /// The key, if the record has one, and the user's bytes, out of what the frame carries.
+    pub(crate) fn divide<'a>(&self, stored: &'a [u8]) -> (Option<Key>, &'a [u8]) {
+        let keyed = self.flags.is_keyed();
+        match stored.split_first_chunk::<KEY_BYTES>() {
+            Some((key, payload)) if keyed => (Some(*key), payload),
+            Some(_) | None => (None, stored),
+        }
+    }
 }
 
 /// How the frames of one segment are laid out and checked.
@@ -200,6 +221,12 @@ impl Framing {
         let flags = Flags::from_bits(fields.flags).ok_or(Defect::Flags {
             found: fields.flags,
         })?;
+        if flags.is_keyed() && u64::from(fields.length) < wide(KEY_BYTES) {
+            return Err(Defect::Field {
+                name: "length of a record with a key",
+                found: u64::from(fields.length),
+            });
+        }
         Ok(FrameHeader {
             payload_checksum: fields.payload_checksum ^ mask,
             length: fields.length,

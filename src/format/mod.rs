@@ -14,6 +14,7 @@ mod fields;
 mod frame;
 mod identity;
 mod index;
+mod keys;
 mod names;
 mod segment_header;
 mod slot;
@@ -28,10 +29,11 @@ pub(crate) use fields::{narrow, wide};
 pub(crate) use frame::{Flags, FrameHeader, Framing};
 pub(crate) use identity::Identity;
 pub(crate) use index::{IndexEntry, IndexHeader};
+pub(crate) use keys::{KEY_BYTES, Key, KeyEntry, KeyFile};
 pub(crate) use names::{
-    CURSORS, IDENTITY, LOCK, QUARANTINE, SEGMENTS, SNAPSHOTS, STATE, SegmentFile, consumer_of,
-    cursor_file, is_segment_number, is_unfinished_snapshot, quarantined_snapshot, segment_file,
-    snapshot_file, temporary, unfinished_snapshot, valid_consumer_name,
+    CURSORS, IDENTITY, KEYS, LOCK, QUARANTINE, SEGMENTS, SNAPSHOTS, STATE, SegmentFile,
+    consumer_of, cursor_file, is_segment_number, is_unfinished_snapshot, quarantined_snapshot,
+    segment_file, snapshot_file, temporary, unfinished_snapshot, valid_consumer_name,
 };
 pub(crate) use segment_header::SegmentHeader;
 pub(crate) use slot::{Pair, Slot};

@@ -8,6 +8,8 @@ pub(crate) const LOCK: &str = "LOCK";
 pub(crate) const IDENTITY: &str = "QUEUE";
 /// The two slots of the log's state.
 pub(crate) const STATE: &str = "STATE";
+/// The keys of reclaimed records.
+pub(crate) const KEYS: &str = "KEYS";
 /// The folder of segments and their indexes.
 pub(crate) const SEGMENTS: &str = "segments";
 /// The folder of consumers' cursors.

@@ -9,6 +9,7 @@ use super::control::{Footer, Start};
 use super::cursor::consumer_id;
 use super::frame::{Flags, FrameHeader, Framing};
 use super::index::{IndexEntry, IndexHeader};
+use super::keys::{Key, KeyEntry, KeyFile};
 use super::*;
 use crate::position::{Epoch, Offset, Position, QueueId, SegmentNumber, Sequence};
 
@@ -60,6 +61,14 @@ const SNAPSHOT_BYTES: &str = "464259534e4150530100000044000000101112131415161718
     000000000000000068656c6c6f";
 
 /// The bytes of the frame goldens' segment, whose salt has them.
+const KEYED_FRAME_BYTES: &str = "3b3b7e7afe1ee1c8150000000b0a07005857565554535251686766656463626178\
+     77767574737271808182838485868788898a8b8c8d8e8f909192939495969798999a\
+     9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf68656c6c6f000000";
+const KEYS_BYTES: &str = "4642594b455945440100000058000000101112131415161718191a1b1c1d1e1f38\
+     3736353433323168676665646362610200000000000000a1a2a3a4a5a6a7a8a9aaab\
+     acadaeafb02827262524232221d1d2d3d4d5d6d7d8d9dadbdcdddedfe05857565554\
+     5352519b9e5460";
+
 const SALT: u64 = 0x4142_4344_4546_4748;
 /// Where the record goldens stand.
 const PLACE: Offset = Offset::new(0x1_0008);
@@ -189,6 +198,35 @@ fn cursor() -> CursorSlot {
     }
 }
 
+fn key() -> Key {
+    run_from(0xa0)
+}
+
+fn keys() -> KeyFile {
+    KeyFile {
+        queue: queue(),
+        epoch: Epoch::new(counting(0x31)),
+        covered: Sequence::new(counting(0x61)),
+        entries: [0x21, 0x51]
+            .map(|first| KeyEntry {
+                key: run_from(first + 0x80),
+                sequence: Sequence::new(counting(first)),
+            })
+            .to_vec(),
+    }
+}
+
+/// A record with a key.
+fn keyed_frame() -> (FrameHeader, Vec<u8>) {
+    let stored = [&key()[..], b"hello"].concat();
+    let header = FrameHeader {
+        payload_checksum: checksum::crc32c(&stored),
+        length: 21,
+        ..frame_header(Integrity::Chained, Flags::BATCHED.keyed())
+    };
+    (header, stored)
+}
+
 fn index() -> (IndexHeader, [IndexEntry; 2]) {
     let header = IndexHeader {
         queue: queue(),
@@ -281,6 +319,12 @@ fn goldens() -> Vec<Golden> {
         golden("plain frame", PLAIN_FRAME_BYTES, 45..48, |bytes| {
             decode_frame(bytes, Integrity::Crc32c, PLACE)
         }),
+        golden("keyed frame", KEYED_FRAME_BYTES, 93..96, |bytes| {
+            decode_frame(bytes, Integrity::Chained, PLACE)
+        }),
+        golden("KEYS", KEYS_BYTES, 0..0, |bytes| {
+            KeyFile::decode(bytes).map(|keys| text(&keys))
+        }),
         golden("start frame", START_FRAME_BYTES, 0..0, |bytes| {
             decode_frame(bytes, Integrity::Chained, Offset::new(0x1000))
         }),
@@ -372,6 +416,65 @@ fn record_frames_are_written_as_the_goldens_and_read_back() {
 }
 
 #[test]
+fn a_record_with_a_key_is_written_as_the_golden_and_read_back() {
+    let (header, stored) = keyed_frame();
+    let framing = framing(Integrity::Chained);
+    let mut bytes = Vec::new();
+    framing.encode(&header, &stored, PLACE, &mut bytes);
+    assert_eq!(bytes, bytes_of(KEYED_FRAME_BYTES));
+    assert_eq!(framing.decode_header(&bytes, PLACE), Ok(header));
+    let read = framing
+        .payload(&header, &bytes)
+        .expect("the golden is good");
+    assert_eq!(header.divide(read), (Some(key()), &b"hello"[..]));
+    let plain = frame_header(Integrity::Chained, Flags::RECORD);
+    assert_eq!(plain.divide(read), (None, read));
+}
+
+#[test]
+fn a_record_too_short_for_its_key_is_refused_under_a_good_checksum() {
+    let framing = framing(Integrity::Chained);
+    for length in [0, 15, 16] {
+        let (header, stored) = keyed_frame();
+        let stored = &stored[..length];
+        let header = FrameHeader {
+            payload_checksum: checksum::crc32c(stored),
+            length: u32::try_from(length).expect("a short record"),
+            ..header
+        };
+        let mut bytes = Vec::new();
+        framing.encode(&header, stored, PLACE, &mut bytes);
+        let read = framing.decode_header(&bytes, PLACE);
+        assert_eq!(read.is_ok(), length == 16, "{length}: {read:?}");
+    }
+}
+
+#[test]
+fn keys_out_of_order_or_not_covered_are_refused_under_a_good_checksum() {
+    assert_eq!(keys().encode(), bytes_of(KEYS_BYTES));
+    assert_eq!(KeyFile::decode(&bytes_of(KEYS_BYTES)), Ok(keys()));
+    let size = KeyFile::file_bytes(2);
+    assert_eq!(wide(keys().encode().len()), size);
+    let refused = |change: fn(&mut KeyFile)| {
+        let mut changed = keys();
+        change(&mut changed);
+        let read = KeyFile::decode(&changed.encode());
+        matches!(read, Err(Defect::Field { .. }))
+    };
+    assert!(!refused(|keys| keys.entries.clear()));
+    assert!(refused(|keys| keys.entries.swap(0, 1)));
+    assert!(refused(|keys| keys.entries[1] = keys.entries[0]));
+    assert!(refused(|keys| keys.covered = keys.entries[1].sequence));
+    let more = keys().encode();
+    let mut body = more[16..more.len() - 4].to_vec();
+    body[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
+    let read = KeyFile::decode(&envelope::seal(*b"FBYKEYED", &body));
+    let found = u64::MAX;
+    let name = "keys count";
+    assert_eq!(read, Err(Defect::Field { name, found }));
+}
+
+#[test]
 fn control_frames_are_written_as_the_goldens_and_read_back() {
     let bytes = bytes_of(START_FRAME_BYTES);
     let body = start().encode();
@@ -438,8 +541,14 @@ fn flags_and_kinds_that_no_writer_sets_are_refused_under_a_good_checksum() {
     };
     assert!(crafted(1).is_ok());
     assert!(crafted(1 | 1 << 3).is_ok());
+    // Five bytes have no room for a key, which says that the flag is known.
+    let short = crafted(1 | 1 << 2);
+    assert!(matches!(short, Err(Defect::Field { .. })), "{short:?}");
+    for found in [0b1011, 0b1101] {
+        assert_eq!(crafted(found), Err(Defect::Flags { found }));
+    }
     assert_eq!(crafted(0), Err(Defect::Flags { found: 0 }));
-    for bit in (0..16).filter(|bit| ![0, 1, 3].contains(bit)) {
+    for bit in (0..16).filter(|bit| !(0..=3).contains(bit)) {
         let found = 1 | 1 << bit;
         assert_eq!(crafted(found), Err(Defect::Flags { found }), "bit {bit}");
     }
@@ -708,6 +817,7 @@ fn any_flags() -> impl Strategy<Value = Flags> {
     prop_oneof![
         Just(Flags::RECORD),
         Just(Flags::BATCHED),
+        Just(Flags::BATCHED.keyed()),
         Just(Flags::CONTROL_FRAME)
     ]
 }
@@ -742,6 +852,10 @@ prop_compose! {
         payload in proptest::collection::vec(any::<u8>(), 0..300),
     ) -> (u64, Integrity, Offset, FrameHeader, Vec<u8>, Vec<u8>) {
         let framing = Framing::new(queue(), salt, integrity);
+        let mut payload = payload;
+        if header.flags.is_keyed() {
+            payload.resize(payload.len().max(16), 7);
+        }
         let digest = framing.digest(&payload);
         let mut header = FrameHeader {
             payload_checksum: digest.checksum,
@@ -1063,6 +1177,42 @@ fn assert_enveloped(heading: &str, magic: &str, bytes: &[u8], body: &[(&str, &[u
         text.contains(&format!("| body length | {length} |")),
         "{heading}"
     );
+}
+
+#[test]
+fn the_tables_of_keys_agree_with_the_code() {
+    let id = queue().get();
+    let [first, epoch, covered] = [0x21, 0x31, 0x61].map(field);
+    let file = bytes_of(KEYS_BYTES);
+    let text = section("## KEYS");
+    assert!(text.contains("| magic | `FBYKEYED` |"));
+    let mut keys = lead(&file).to_vec();
+    keys.extend::<[(&str, &[u8]); 4]>([
+        ("queue id", &id),
+        ("epoch", &epoch),
+        ("covered", &covered),
+        ("count", &[2, 0, 0, 0, 0, 0, 0, 0]),
+    ]);
+    assert_table(text, &file[..56], &keys);
+    let (_, entries) = text.split_once("Each entry").expect("a table of entries");
+    let entry: [(&str, &[u8]); 2] = [("key", &file[56..72]), ("sequence", &first)];
+    assert_table(entries, &file[56..80], &entry);
+    assert_eq!(file.len() - 4, 56 + 2 * 24);
+    let shown: Vec<u8> = text
+        .lines()
+        .filter(|line| line.starts_with("00"))
+        .flat_map(|line| bytes_of(&line[6..]))
+        .collect();
+    let example = KeyFile {
+        queue: queue(),
+        epoch: EXAMPLE_EPOCH,
+        covered: Sequence::new(9),
+        entries: vec![KeyEntry {
+            key: key(),
+            sequence: Sequence::new(3),
+        }],
+    };
+    assert_eq!(example.encode(), shown);
 }
 
 #[test]

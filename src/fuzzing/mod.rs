@@ -19,4 +19,4 @@ pub use frames::{footer, frame};
 pub use index::index;
 pub use scan::segment_scan;
 pub use slots::{cursor, state};
-pub use structures::segment_header;
+pub use structures::{keys, segment_header};

@@ -1,6 +1,6 @@
 //! Structures in an envelope: right checksums for wrong bytes, one encoding each, no flipped bit.
 
-use crate::format::{Defect, SegmentHeader, narrow};
+use crate::format::{Defect, KeyFile, SegmentHeader, narrow, wide};
 
 /// Magic, version and length of the body.
 const LEAD_BYTES: usize = 16;
@@ -60,4 +60,18 @@ pub fn segment_header(data: &[u8]) {
     assert_eq!(encoded.len(), 4096);
     assert_eq!(SegmentHeader::decode(&encoded), Ok(header));
     assert_sealed(&block, &encoded, SegmentHeader::decode);
+}
+
+/// A file of keys.
+pub fn keys(data: &[u8]) {
+    let mut file = data.to_vec();
+    let Ok(keys) = mended(&mut file, KeyFile::decode) else {
+        return;
+    };
+    assert!(KeyFile::file_bytes(wide(keys.entries.len())) <= wide(file.len()));
+    let sequences = keys.entries.iter().map(|entry| entry.sequence);
+    assert!(sequences.is_sorted_by(|one, next| one < next && *next < keys.covered));
+    let encoded = keys.encode();
+    assert_eq!(KeyFile::decode(&encoded), Ok(keys));
+    assert_sealed(&file, &encoded, KeyFile::decode);
 }

@@ -24,6 +24,11 @@ fn no_segment_header_of_the_corpus_is_a_finding() {
 }
 
 #[test]
+fn no_file_of_keys_of_the_corpus_is_a_finding() {
+    replay("keys", super::keys);
+}
+
+#[test]
 fn no_frame_of_the_corpus_is_a_finding() {
     replay("frame", super::frame);
 }

@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::appends::{Appends, Prepared};
 use super::capacity::Lacking;
 use super::group::Woken;
+use super::keys::First;
 use super::notices::{Notice, Notices};
 use super::{Log, Overflow, SyncPolicy};
 use crate::error::{Error, ErrorKind, FullReason, Result};
@@ -27,26 +28,36 @@ pub(crate) enum Acceptance {
     Durable,
 }
 
+/// What became of records.
+#[derive(Debug)]
+pub(super) enum Appended {
+    /// They are in the log.
+    New(Range<Sequence>),
+    /// One with the same key was there.
+    Known(First),
+}
+
 impl Log {
     /// Makes a record ready; refuses one that is too large.
     pub(crate) fn prepare<'a>(&self, payload: &'a [u8], kind: u16) -> Result<Prepared<'a>> {
-        let limit = self.settings.max_record_bytes;
-        let length = u32::try_from(payload.len())
-            .ok()
-            .filter(|length| *length <= limit);
-        let Some(length) = length else {
-            let what = format!(
-                "the record has {} bytes, max_record_bytes allows {limit}",
-                payload.len()
-            );
-            return Err(Error::new(ErrorKind::RecordTooLarge, what));
-        };
+        let length = self.check_length(payload.len())?;
         let digest = self.framing.digest(payload);
         Ok(Prepared {
             payload,
             length,
             kind,
+            key: None,
             digest,
+        })
+    }
+
+    /// The length of a payload of `bytes`, if that is allowed.
+    pub(super) fn check_length(&self, bytes: usize) -> Result<u32> {
+        let limit = self.settings.max_record_bytes;
+        let length = u32::try_from(bytes).ok().filter(|length| *length <= limit);
+        length.ok_or_else(|| {
+            let what = format!("the record has {bytes} bytes, max_record_bytes allows {limit}");
+            Error::new(ErrorKind::RecordTooLarge, what)
         })
     }
 
@@ -56,6 +67,18 @@ impl Log {
         records: &[Prepared<'_>],
         acceptance: Acceptance,
     ) -> Result<Range<Sequence>> {
+        match self.append_or_find(records, acceptance)? {
+            Appended::New(range) => Ok(range),
+            Appended::Known(first) => Ok(first.sequence..first.sequence.plus(1)),
+        }
+    }
+
+    /// The same; a record whose key is known is found instead.
+    pub(super) fn append_or_find(
+        &self,
+        records: &[Prepared<'_>],
+        acceptance: Acceptance,
+    ) -> Result<Appended> {
         let appended = self.append_once(records, acceptance);
         if !appended.as_ref().is_err_and(Error::is_disk_full) {
             return appended;
@@ -75,7 +98,7 @@ impl Log {
 
     /// Gives a full device back what no record needs: the next segment, and what was deleted.
     /// Whether there was any.
-    fn free_room(&self) -> Result<bool> {
+    pub(super) fn free_room(&self) -> Result<bool> {
         let freed = self.discard_next() | self.empty_trash();
         if freed {
             let mut notices = Notices::default();
@@ -86,17 +109,13 @@ impl Log {
         Ok(freed)
     }
 
-    fn append_once(
-        &self,
-        records: &[Prepared<'_>],
-        acceptance: Acceptance,
-    ) -> Result<Range<Sequence>> {
+    fn append_once(&self, records: &[Prepared<'_>], acceptance: Acceptance) -> Result<Appended> {
         let bytes = self.check_batch(records)?;
         let time = self.host.now();
         let mut notices = Notices::default();
         let appended = self.append_at(records, (bytes, time), acceptance, &mut notices);
-        if appended.is_ok() {
-            let payload = records.iter().map(|record| u64::from(record.length)).sum();
+        if let Ok(Appended::New(_)) = &appended {
+            let payload = records.iter().map(Prepared::user_bytes).sum();
             let count = wide(records.len());
             self.enqueued.fetch_add(count, Ordering::Relaxed);
             self.tell(|listener| listener.enqueued(count, payload));
@@ -111,8 +130,12 @@ impl Log {
         (bytes, time): (u64, u64),
         acceptance: Acceptance,
         notices: &mut Notices,
-    ) -> Result<Range<Sequence>> {
+    ) -> Result<Appended> {
         let mut appends = self.ready(records, bytes, acceptance, notices)?;
+        // Somebody with the same key may have come first while the lock was waited for.
+        if let Some(first) = appends.first_with_key(records) {
+            return Ok(Appended::Known(first));
+        }
         let range = appends.assign(records, time, self.durable());
         self.note_growth(&mut appends);
         if acceptance == Acceptance::Written {
@@ -125,14 +148,14 @@ impl Log {
             if let SyncPolicy::Interval(interval) = self.settings.sync_policy {
                 self.bell.sync_within(interval);
             }
-            return Ok(range);
+            return Ok(Appended::New(range));
         }
         let group = appends.waiting.join();
         self.gather.arrive();
         loop {
             if let Some(outcome) = group.outcome() {
                 outcome?;
-                return Ok(range);
+                return Ok(Appended::New(range));
             }
             let leads = !std::mem::replace(&mut appends.committing, true);
             drop(appends);
@@ -141,7 +164,7 @@ impl Log {
                 self.lead(notices).ok();
             }
             match group.wait() {
-                Woken::Done(outcome) => return outcome.map(|()| range),
+                Woken::Done(outcome) => return outcome.map(|()| Appended::New(range)),
                 Woken::Lead => appends = self.appends.lock(),
             }
         }
@@ -168,6 +191,10 @@ impl Log {
             }
             // A commit in between may have failed, or the queue may have been closed.
             self.check_open()?;
+            if appends.first_with_key(records).is_some() {
+                // Found by the caller, who needs no room for it.
+                return Ok(appends);
+            }
             if self
                 .lacking_room(&appends, wide(records.len()), bytes)
                 .is_some()

@@ -6,9 +6,10 @@ use std::ops::Range;
 use super::begin::Resume;
 use super::capacity::Oldest;
 use super::group::Waiting;
+use super::keys::KeyWindow;
 use crate::format::{
-    BLOCK_BYTES, Chain, End, Flags, FrameHeader, IndexEntry, Integrity, RecordDigest,
-    SEGMENT_BYTES_MAX,
+    BLOCK_BYTES, Chain, End, Flags, FrameHeader, IndexEntry, Integrity, KEY_BYTES, Key,
+    RecordDigest, SEGMENT_BYTES_MAX, wide,
 };
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
 use crate::segment::{ControlPlace, IndexBuilder, Segment, encode_start};
@@ -25,11 +26,30 @@ const PREPARE_PART: u64 = 4;
 /// A record on its way into the log, with what could be computed before its place was known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prepared<'a> {
+    /// What the frame carries: the user's bytes, behind the key if there is one.
     pub(crate) payload: &'a [u8],
-    /// The payload's length, checked against the limits.
+    /// The length of that; the user's part of it was checked against the limits.
     pub(crate) length: u32,
     pub(crate) kind: u16,
+    pub(crate) key: Option<Key>,
     pub(crate) digest: RecordDigest,
+}
+
+impl Prepared<'_> {
+    /// How many bytes of it are the user's.
+    pub(super) fn user_bytes(&self) -> u64 {
+        let key = self.key.map_or(0, |_| wide(KEY_BYTES));
+        u64::from(self.length).saturating_sub(key)
+    }
+
+    fn flags(&self, is_last: bool) -> Flags {
+        let flags = if is_last {
+            Flags::RECORD
+        } else {
+            Flags::BATCHED
+        };
+        self.key.map_or(flags, |_| flags.keyed())
+    }
 }
 
 /// The end of the log, and who waits there. Everything is read and written under the log's lock.
@@ -69,6 +89,8 @@ pub(super) struct Appends {
     pub(super) prepare_at: u64,
     /// Where eviction by bytes or age has come.
     pub(super) oldest: Option<Oldest>,
+    /// The keys that count; `None` until the first caller has one.
+    pub(super) keys: Option<Box<KeyWindow>>,
 }
 
 /// The segment that grows.
@@ -158,6 +180,7 @@ impl Appends {
             highest,
             prepare_at: u64::MAX,
             oldest: None,
+            keys: None,
         }
     }
 
@@ -227,11 +250,7 @@ impl Appends {
                 payload_checksum: record.digest.checksum,
                 length: record.length,
                 kind: record.kind,
-                flags: if is_last {
-                    Flags::RECORD
-                } else {
-                    Flags::BATCHED
-                },
+                flags: record.flags(is_last),
                 sequence: self.next,
                 time,
                 watermark,
@@ -243,6 +262,9 @@ impl Appends {
             }
             framing.encode(&header, record.payload, active.offset, &mut self.pending);
             active.index.note(self.next, active.offset);
+            if let (Some(key), Some(keys)) = (record.key, &mut self.keys) {
+                keys.note(key, self.next, watermark);
+            }
             active.offset = active.offset.plus(framing.frame_bytes(record.length));
             self.next = self.next.plus(1);
         }
@@ -310,6 +332,9 @@ impl Appends {
         self.pending.clear();
         self.next = rewind.next;
         self.chain = rewind.chain;
+        if let Some(keys) = &mut self.keys {
+            keys.take_back(rewind.next);
+        }
         if let Some(active) = &mut self.active {
             active.offset = rewind.offset;
             active.records_end = active.records_end.min(rewind.offset);

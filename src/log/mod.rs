@@ -18,6 +18,9 @@ mod floor;
 mod gather;
 mod group;
 mod host;
+mod keys;
+mod keys_file;
+mod keys_once;
 mod lookup;
 mod notices;
 mod open;
@@ -121,6 +124,8 @@ pub(crate) struct Log {
     reclaim_at: AtomicU64,
     /// The base of the first segment: what is below was delivered, or dropped, and deleted.
     first_base: AtomicU64,
+    /// The next file of keys is there, of this process. Guarded by `reclaiming`.
+    keys_reserved: AtomicBool,
     /// The drop floor as the last commit made it durable.
     committed_floor: AtomicU64,
     /// What the snapshot covers for which records are kept.

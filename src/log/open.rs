@@ -277,6 +277,7 @@ fn assemble(
         first_base: AtomicU64::new(state.first_base.get()),
         committed_floor: AtomicU64::new(floor.sequence.get()),
         snapshot_covers: AtomicU64::new(0),
+        keys_reserved: AtomicBool::new(false),
         closing: AtomicBool::new(false),
         enqueued: AtomicU64::new(0),
         syncs: AtomicU64::new(0),

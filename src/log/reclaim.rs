@@ -1,11 +1,12 @@
 //! Deleting segments that nobody needs.
 //!
 //! 1. Cursors synced: they must not point into what is gone.
-//! 2. `STATE` says durably which segment is the first now.
-//! 3. Each file renamed to `.trash`, its index unlinked.
-//! 4. The file unlinked: at once for a caller who wants the room, else shrunk in steps before
+//! 2. The keys in what goes are durable in the file `KEYS`, as far as they count (`keys_file.rs`).
+//! 3. `STATE` says durably which segment is the first now.
+//! 4. Each file renamed to `.trash`, its index unlinked.
+//! 5. The file unlinked: at once for a caller who wants the room, else shrunk in steps before
 //!    (`trash.rs`).
-//! 5. The folder synced.
+//! 6. The folder synced.
 //!
 //! Opening deletes what a crash in between has left: any `.trash`, and any segment below the first.
 //! Records count as needed until every consumer has acknowledged them or they were dropped; with
@@ -94,6 +95,7 @@ impl Log {
         let Some(known) = self.table.known(first)? else {
             return Ok((0, again_at));
         };
+        self.keep_keys(known.base, notices)?;
         let committed = self.state.lock().commit_first((first, known.base), floor);
         committed.map_err(|error| self.poison_on_loss(error, notices))?;
         self.state_synced(notices);

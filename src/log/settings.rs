@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::append::Acceptance;
 use crate::format::Integrity;
 use crate::recovery::CorruptionPolicy;
 
@@ -115,6 +116,8 @@ pub(crate) struct Settings {
     pub(crate) preallocate: Preallocate,
     pub(crate) commit_padding: CommitPadding,
     pub(crate) retention: Retention,
+    /// How many of the newest records are looked at for a key.
+    pub(crate) once_window: u64,
     pub(crate) may_create: bool,
     /// Whether the leader of a commit waits for those who are about to join it.
     pub(crate) gather: bool,
@@ -125,6 +128,14 @@ pub(crate) struct Settings {
 const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
 
 impl Settings {
+    /// What a caller waits for by the policy.
+    pub(crate) fn acceptance(&self) -> Acceptance {
+        match self.sync_policy {
+            SyncPolicy::Always => Acceptance::Durable,
+            SyncPolicy::Interval(_) | SyncPolicy::Manual => Acceptance::Written,
+        }
+    }
+
     /// The size of a segment that begins after `log_bytes` of the log: as much again, so that the
     /// log doubles with each, within its limits.
     pub(crate) fn segment_bytes_at(&self, log_bytes: u64) -> u64 {

@@ -2,6 +2,7 @@
 
 mod consumers;
 mod entry;
+mod once;
 mod options;
 mod snapshots;
 mod stats;
@@ -135,7 +136,7 @@ impl Queue {
         let entry = entry.into();
         let log = &self.inner.log;
         let record = log.prepare(&entry.payload, entry.kind)?;
-        Ok(log.append(&[record], self.acceptance())?.start)
+        Ok(log.append(&[record], log.settings().acceptance())?.start)
     }
 
     /// Adds records at the end, all or none of them, one after the other.
@@ -164,7 +165,7 @@ impl Queue {
             let next = log.next();
             return Ok(next..next);
         }
-        log.append(&records, self.acceptance())
+        log.append(&records, log.settings().acceptance())
     }
 
     /// Writes a record and returns at once, with a ticket for its durability.
@@ -343,12 +344,5 @@ impl Queue {
     /// Ok while the queue serves this process.
     pub(crate) fn check(&self) -> Result<()> {
         self.inner.log.check()
-    }
-
-    fn acceptance(&self) -> Acceptance {
-        match self.inner.log.settings().sync_policy {
-            SyncPolicy::Always => Acceptance::Durable,
-            SyncPolicy::Interval(_) | SyncPolicy::Manual => Acceptance::Written,
-        }
     }
 }

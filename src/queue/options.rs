@@ -19,6 +19,8 @@ use crate::storage::{Directory, DiskDirectory, Filesystem};
 const SEGMENT_BYTES_MIN: u64 = 8192;
 /// The largest `max_record_bytes`: what a frame's length field and a segment can hold.
 const RECORD_BYTES_MAX: u32 = u32::MAX - 64 * 1024;
+/// The largest `once_window`: its keys are held in memory and rewritten as one file.
+const ONCE_WINDOW_MAX: u64 = 1 << 24;
 
 /// How a queue is opened: every choice with its default, then [`open`](Self::open).
 ///
@@ -70,6 +72,7 @@ impl QueueOptions {
                 preallocate: Preallocate::Zero,
                 commit_padding: CommitPadding::None,
                 retention: Retention::UntilAcked,
+                once_window: 65_536,
                 may_create: true,
                 gather: true,
             },
@@ -157,6 +160,17 @@ impl QueueOptions {
     /// How much longer acknowledged records are kept. Default: [`Retention::UntilAcked`].
     pub fn retention(mut self, retention: Retention) -> Self {
         self.settings.retention = retention;
+        self
+    }
+
+    /// For how long [`enqueue_once`](Queue::enqueue_once) knows a key: while the record that has it
+    /// is among the newest `records` of the queue, those enqueued without a key included. Up to
+    /// 16 777 216; default 65 536; with 0 nothing is ever known. From the first call on, each key
+    /// takes about 40 bytes of memory, and each record of the window 48 bytes on the disk, reserved
+    /// so that deleting needs no room. A larger window than before takes effect with the records
+    /// that come from then on.
+    pub fn once_window(mut self, records: u64) -> Self {
+        self.settings.once_window = records;
         self
     }
 
@@ -264,6 +278,10 @@ impl QueueOptions {
         if settings.max_record_bytes > RECORD_BYTES_MAX {
             let value = u64::from(settings.max_record_bytes);
             return Err(out_of_range("max_record_bytes", value, "0 to 4294901759"));
+        }
+        if settings.once_window > ONCE_WINDOW_MAX {
+            let value = settings.once_window;
+            return Err(out_of_range("once_window", value, "0 to 16777216"));
         }
         if settings.max_age == Some(Duration::ZERO) {
             return Err(out_of_range("max_age", 0, "more than 0"));

@@ -172,6 +172,8 @@ fn handles_on_one_directory_write_and_read_side_by_side() {
     for number in 0..50_u64 {
         queue.enqueue(number.to_string()).expect("there is room");
         for reader in [&mut ingest, &mut view] {
+            // Told within 100 ms: at once, unless STATE is being synced just then.
+            assert!(reader.wait(Duration::from_mins(1)).expect("no error"));
             let record = reader.next().expect("no error").expect("acknowledged");
             assert_eq!(record.payload, number.to_string().as_bytes());
         }

@@ -28,6 +28,7 @@ mod faults;
 mod images;
 mod lives;
 mod misplaced;
+mod once;
 mod order;
 mod planted_gaps;
 mod prepared;

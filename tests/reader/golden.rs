@@ -58,6 +58,11 @@ pub(crate) fn fill(queue: &Queue, count: u16) {
             let batch = [b"first".as_slice(), b"", payload.as_slice()];
             let entries = batch.map(|bytes| Entry::new(bytes).kind(number));
             queue.enqueue_batch(entries).expect("room");
+        } else if number % 5 == 2 {
+            let mut key = [0xc5; 16];
+            key[..8].copy_from_slice(&queue.next().get().to_le_bytes());
+            let entry = Entry::new(&payload).kind(number);
+            queue.enqueue_once(key, entry).expect("room");
         } else {
             queue
                 .enqueue(Entry::new(&payload).kind(number))
@@ -187,11 +192,15 @@ fn the_golden_queue_has_all_structures() {
         "index",
         "cursor-slot",
         "cursor",
+        "keys",
         "log",
         "end",
     ] {
         assert!(listings[0].all(word).next().is_some(), "no {word}");
     }
+    let keyed = listings[0].all("record");
+    let keyed = keyed.filter(|line| line.text("key") != "-").count();
+    assert!(keyed > 3, "{keyed} records with keys");
     let epochs: std::collections::BTreeSet<u64> = listings[0]
         .all("segment")
         .filter_map(|line| line.find("epoch"))

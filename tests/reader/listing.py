@@ -49,8 +49,27 @@ def list_queue(files, log):
     for consumer, slots in sorted(files.cursors.items()):
         _list_slots(listing, "cursor", cursor_name(consumer), slots)
         _list_effective(listing, log, consumer, slots)
+    _list_keys(listing, files, log)
     _list_log(listing, files, log)
     return listing
+
+
+def _list_keys(listing, files, log):
+    """The file of keys, held against the records that are still there."""
+    read, defect = files.keys()
+    if read and log.state and read.epoch > log.state.epoch:
+        defect = "epoch"
+    if read and read.covered > log.end.next:
+        defect = "covered"
+    records = {frame.sequence: frame for _, frame in log.records}
+    if read:
+        listing.say("keys", epoch=read.epoch, covered=read.covered, count=read.count)
+        for key, sequence in read.entries:
+            listing.say("key", sequence=sequence, key=key)
+            if sequence in records and records[sequence].key != key:
+                defect = "another record"
+    if defect:
+        listing.find("KEYS", 0, defect)
 
 
 def _list_slots(listing, word, file, slots):
@@ -126,7 +145,7 @@ def _list_frame(listing, log, segment, frame, body):
         word, content = _CONTROL_NAMES[frame.kind], body
         kind = None
     else:
-        word, content = "record", {"blake3": blake3(frame.payload)}
+        word, content = "record", {"blake3": blake3(frame.user_bytes), "key": frame.key}
     listing.say(
         word, segment=segment.number, offset=frame.offset, sequence=frame.sequence, kind=kind,
         log=log.holds(frame), flags=frame.flags, length=frame.length, time=frame.time, watermark=frame.watermark,

@@ -46,7 +46,8 @@ fn live(queue: &Queue, dice: &Dice) {
         let payload = vec![dice.byte(); dice.pick(1 << dice.below(12))];
         let entry = Entry::new(&payload).kind((dice.byte() % 5).into());
         // A full queue is one of the things that happen.
-        match dice.below(8) {
+        match dice.below(10) {
+            8.. => drop(queue.enqueue_once([dice.byte() % 32; 16], entry)),
             0 => drop(queue.sync().expect("a working disk")),
             1 => drop(queue.enqueue_batch([entry.clone(), Entry::new(b""), entry])),
             2 => {

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from segment import Segment
-from structures import SLOT_BLOCK, Defect, cursor_slot, identity, index, state_slot
+from structures import SLOT_BLOCK, Defect, cursor_slot, identity, index, keys, state_slot
 
 _SEGMENT_NAME = re.compile(r"([0-9]{16})\.log")
 _FORBIDDEN = set('/\\:*?"<>|')
@@ -52,6 +52,16 @@ class QueueFiles:
         for path in self._listed("cursors"):
             if path.name.endswith(".cursor") and is_consumer_name(path.name[:-7]):
                 self._read_cursor(path.name[:-7], queue_id)
+
+    def keys(self):
+        """What the file KEYS says and why it does not count; twice nothing where there is none."""
+        path = self.folder / "KEYS"
+        if not path.exists():
+            return None, None
+        try:
+            return keys(path.read_bytes(), self.identity.queue_id), None
+        except Defect as defect:
+            return None, defect.reason
 
     def _listed(self, folder):
         folder = self.folder / folder

@@ -11,7 +11,8 @@ HEADER_BLOCK = 4096
 SLOT_BLOCK = 4096
 ZERO_CHAIN = bytes(32)
 START, FOOTER, PADDING = 1, 2, 3
-FLAG_SET, FLAG_MORE, FLAG_CONTROL = 1, 2, 8
+FLAG_SET, FLAG_MORE, FLAG_KEYED, FLAG_CONTROL = 1, 2, 4, 8
+KEY_BYTES = 16
 STATE_CLEAN, STATE_CONTINUES, STATE_DAMAGED = 1, 2, 4
 
 
@@ -135,6 +136,29 @@ def cursor_slot(data, queue_id, consumer):
 
 
 @dataclass
+class Keys:
+    """The file KEYS."""
+
+    queue_id: bytes
+    epoch: int
+    covered: int
+    count: int
+    entries: list
+
+
+def keys(data, queue_id):
+    body = envelope(data, b"FBYKEYED", 40)
+    decoded = Keys(*struct.unpack_from("<16sQQQ", body), entries=[])
+    require(decoded.queue_id == queue_id, "queue id")
+    require(40 + 24 * decoded.count <= len(body), "count")
+    decoded.entries = list(struct.iter_unpack("<16sQ", body[40:40 + 24 * decoded.count]))
+    sequences = [sequence for _, sequence in decoded.entries]
+    require(sequences == sorted(set(sequences)), "order")
+    require(all(sequence < decoded.covered for sequence in sequences), "covered")
+    return decoded
+
+
+@dataclass
 class Index:
     """A whole index file."""
 
@@ -189,6 +213,14 @@ class Frame:
         return self.is_control and self.kind == FOOTER
 
     @property
+    def key(self):
+        return self.payload[:KEY_BYTES] if self.flags & FLAG_KEYED else None
+
+    @property
+    def user_bytes(self):
+        return self.payload[KEY_BYTES:] if self.flags & FLAG_KEYED else self.payload
+
+    @property
     def more_follows(self):
         return not self.is_control and bool(self.flags & FLAG_MORE)
 
@@ -239,9 +271,12 @@ class FrameDecoder:
         mask = self.mask(offset)
         require(crc32c(header[4:]) ^ mask == head, "header checksum")
         sequence, time, watermark = struct.unpack_from("<QQQ", header, 16)
-        require(flags & FLAG_SET and flags & ~0xB == 0, "flags")
+        require(flags & FLAG_SET and flags & ~0xF == 0, "flags")
         if flags & FLAG_CONTROL:
             require(kind in (START, FOOTER, PADDING), "kind")
+            require(not flags & FLAG_KEYED, "flags")
+        elif flags & FLAG_KEYED:
+            require(length >= KEY_BYTES, "length")
         start = offset + self.header_bytes
         end = start + (length + 7) // 8 * 8
         require(end <= len(data), "length")

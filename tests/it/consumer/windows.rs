@@ -189,14 +189,14 @@ impl Pair {
         &self.live.as_ref().expect("it is open between two steps").0
     }
 
-    fn run(&mut self, step: Step) -> forebay::Result<()> {
-        match step {
+    fn run(&mut self, step: &Step) -> forebay::Result<()> {
+        match *step {
             Step::Enqueue(count) => {
                 enqueue(self.queue(), self.model.next..self.model.next + count)?;
                 self.model.next += count;
             }
             Step::Take(max) => self.take(max)?,
-            Step::Ack(index) => {
+            Step::Ack(ref index) => {
                 let out: Vec<u64> = self.model.out.iter().copied().collect();
                 if !out.is_empty() {
                     let acked = *index.get(&out);
@@ -205,7 +205,7 @@ impl Pair {
                     self.model.settle();
                 }
             }
-            Step::AckThrough(index) => {
+            Step::AckThrough(ref index) => {
                 self.queue().sync()?;
                 let all: Vec<u64> = (self.model.frontier..self.model.next).collect();
                 if !all.is_empty() {
@@ -283,7 +283,7 @@ proptest! {
     fn a_window_behaves_as_the_model_says(steps in prop::collection::vec(step(), 1..40)) {
         let mut pair = Pair::new()?;
         for step in steps {
-            pair.run(step)?;
+            pair.run(&step)?;
         }
     }
 }

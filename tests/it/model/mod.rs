@@ -4,6 +4,7 @@
 //! After a crash it takes over what the queue says, within the bounds that the contract sets: a
 //! kill loses nothing that was accepted, a power cut nothing that was durable.
 
+mod once;
 mod pair;
 mod steps;
 
@@ -34,5 +35,17 @@ proptest! {
             pair.run(step);
         }
         pair.finish();
+    }
+    #[test]
+    fn every_key_that_counts_is_found_whatever_happened_to_the_queue(
+        always: bool,
+        window in 0..80_u64,
+        steps in prop::collection::vec(once::step(), 1..80),
+    ) {
+        let mut keyed = once::Keyed::new(always, window);
+        for step in &steps {
+            keyed.run(step);
+        }
+        keyed.finish();
     }
 }

@@ -6,6 +6,8 @@ mod commits;
 mod durability;
 mod events;
 mod numbers;
+mod once;
+mod once_together;
 mod options;
 mod reclaim;
 mod threads;

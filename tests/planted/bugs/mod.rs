@@ -5,6 +5,7 @@ mod bytes;
 mod delivery;
 mod durability;
 mod following;
+mod once;
 mod opening;
 mod readers;
 mod snapshots;
@@ -19,6 +20,7 @@ pub(crate) fn all() -> Vec<Bug> {
         opening::BUGS,
         bytes::BUGS,
         delivery::BUGS,
+        once::BUGS,
         readers::BUGS,
         snapshots::BUGS,
         following::BUGS,
