@@ -8,7 +8,8 @@ use shuttle::thread;
 
 use super::explore::claim;
 use super::scene::{LARGE, SMALL, Scene, join, options};
-use crate::{Consumer, Overflow, Queue, SyncPolicy};
+use crate::format::wide;
+use crate::{Consumer, ExitReason, Flow, Overflow, Queue, SyncPolicy, WorkerOptions};
 
 /// Waits and drains until `count` records came; their sequences.
 fn take(consumer: &mut Consumer, count: usize) -> Vec<u64> {
@@ -136,5 +137,57 @@ claim!(
         let bounded = options(SyncPolicy::Always).max_records(2);
         let queue = scene.open(bounded.overflow(Overflow::DropOldest));
         drop_oldest_beside_a_drain(&queue, &scene);
+    }
+);
+
+claim!(
+    a_worker_hears_of_records_and_of_its_stop_whenever_they_come,
+    StandsStill,
+    || {
+        let scene = Scene::new();
+        let queue = scene.open(options(SyncPolicy::Manual));
+        let handled = Arc::new(AtomicU64::new(0));
+        let own = Arc::clone(&handled);
+        let worker = queue
+            .worker("a", WorkerOptions::new(), move |batch| {
+                own.fetch_add(wide(batch.len()), Ordering::SeqCst);
+                Ok(Flow::Continue)
+            })
+            .expect("it starts");
+        let producer = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                for at in 0..2 {
+                    let payload = Scene::payload(&format!("a{at}"), SMALL);
+                    queue.enqueue(&payload).expect("accepted");
+                }
+            })
+        };
+        // It may be stopped before, between and after the records, asleep or not.
+        let exit = worker.stop_and_join().expect("nothing fails");
+        assert_eq!(exit.reason, ExitReason::Stopped);
+        assert_eq!(exit.handled, handled.load(Ordering::SeqCst));
+        join([producer]);
+        let left = queue.consumer("a").expect("it let go");
+        assert_eq!(left.next_sequence().get(), exit.handled, "honest progress");
+    }
+);
+
+claim!(
+    a_worker_that_waits_is_woken_by_the_last_record,
+    StandsStill,
+    || {
+        let scene = Scene::new();
+        let queue = scene.open(options(SyncPolicy::Always));
+        let worker = queue
+            .worker("a", WorkerOptions::new(), |batch| {
+                let is_last = batch.last().is_some_and(|last| last.sequence.get() == 1);
+                Ok(if is_last { Flow::Stop } else { Flow::Continue })
+            })
+            .expect("it starts");
+        join([scene.producer(&queue, "a", (2, SMALL))]);
+        // A lost wake-up would stand still here.
+        assert_eq!(worker.join().expect("nothing fails").handled, 2);
+        queue.close().expect("nobody holds it");
     }
 );

@@ -53,8 +53,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "BP-24",
         file: "consumer/worker.rs",
         within: "fn turns(",
-        find: "Ok(Ok(Flow::Rollback)) => { self.pause()?; continue; }",
-        replace: "Ok(Ok(Flow::Rollback)) => { self.consumer.ack_through(last)?; continue; }",
+        find: "self.pause()?; continue;",
+        replace: "self.consumer.ack_through(last)?; continue;",
         killer: "it consumer::workers::a_rolled_back_batch_comes_again_whole_and_costs_no_restart",
     },
     Bug {
