@@ -90,14 +90,8 @@ impl LogReader {
             match here.stream.frame_at(here.offset, here.limit)? {
                 Ok(span) if span.header.flags.is_control() => {
                     let is_footer = Control::of(&span.header) == Ok(Control::Footer);
-                    // After an error of the system the reader is still before the footer.
-                    if is_footer && self.enter_following()? {
-                        continue;
-                    }
-                    if let Some(here) = &mut self.here {
-                        here.offset = span.end;
-                    }
-                    if is_footer {
+                    here.offset = span.end;
+                    if is_footer && !self.enter_following()? {
                         return self.damage(Defect::Missing);
                     }
                 }
@@ -106,19 +100,13 @@ impl LogReader {
                     let (expected, found) = (self.next.get(), span.header.sequence.get());
                     return self.damage(Defect::Sequence { expected, found });
                 }
-                // Deleted behind the reader, and perhaps cut already: what is next is elsewhere.
-                Err(_) if !self.log.table().contains(here.segment.number()) => {
-                    if !self.look_up()? {
-                        return self.damage(Defect::Missing);
-                    }
-                }
                 // The buffer may be from before the frame was written.
                 Err(_) if !reread => {
                     reread = true;
                     here.refresh()?;
                 }
                 // Where the segment after this one goes on with the very next record, no record was
-                // left in this one, whatever its last bytes are.
+                // left in this one, whatever its last bytes are: it may be deleted, and cut by now.
                 Err(defect) => {
                     if !self.enter_following()? && !self.pass_damaged_padding()? {
                         return self.damage(defect);

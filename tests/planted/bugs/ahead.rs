@@ -103,13 +103,4 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "if taken.is_none() { self.set_aside(&resume.dropped, notices)?; }",
         killer: "it_crash shrinking::the_next_segment_that_comes_back_after_a_close_is_set_aside_and_stops_no_reclaim",
     },
-    Bug {
-        name: "reader-stays-in-a-deleted-segment",
-        breaks: "B55",
-        file: "log/reader.rs",
-        within: "fn peek(",
-        find: "!self.log.table().contains(here.segment.number())",
-        replace: "false",
-        killer: "it_crash shrinking::a_consumer_at_the_end_of_a_shrunk_segment_goes_on_in_the_next",
-    },
 ];
