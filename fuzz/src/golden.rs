@@ -37,6 +37,11 @@ impl Host for Machine {
     fn process(&self) -> u32 {
         1
     }
+
+    /// What a queue does in the background it does when it is told to: each run is like the last.
+    fn has_threads(&self) -> bool {
+        false
+    }
 }
 
 /// How a queue is made and left.
@@ -127,7 +132,7 @@ fn one_life(life: u8, options: QueueOptions, left: Left) -> Golden {
     queue.reclaim().expect("nothing fails");
     let first = queue.first().get();
     if left != Left::PowerCut {
-        wait_for_indexes(&memory, 0);
+        queue.run_background();
     }
     let image = leave(&memory, queue, left);
     Golden::new(image, earlier, lives, first, acked)
@@ -157,21 +162,9 @@ fn two_lives() -> Golden {
     batch(&queue, 7, &mut lives);
     fill(&queue, 7, &mut lives);
     drop(consumer);
-    // Those of the first life were lost in the power cut.
-    wait_for_indexes(&memory, 3);
+    queue.run_background();
     let image = leave(&memory, queue, Left::Killed);
     Golden::new(image, earlier, lives, 0, 3)
-}
-
-/// Waits for the indexes of sealed segments, which are written in the background, of all but `lost`.
-fn wait_for_indexes(memory: &MemoryDirectory, lost: usize) {
-    let count = |suffix: &str| {
-        let names = memory.names().into_iter();
-        names.filter(|name| name.ends_with(suffix)).count()
-    };
-    while count(".idx") + lost + 1 < count(".log") {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
 }
 
 /// Enqueues records of all lengths, one by one.
@@ -236,7 +229,8 @@ impl Golden {
             let stated = match name.as_str() {
                 "STATE" => slots(&bytes, 144),
                 _ if name.ends_with(".cursor") => slots(&bytes, 72),
-                _ if name.ends_with(".log") => {
+                // The next segment is made before it holds a record, and has no base yet.
+                _ if name.ends_with(".log") && bytes.iter().skip(4096).any(|byte| *byte != 0) => {
                     golden.bases.insert(name.clone(), field(&bytes, 4096 + 16));
                     frames(&bytes)
                 }
