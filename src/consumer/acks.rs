@@ -32,7 +32,8 @@ impl Consumer {
     /// follows them. They stay unacknowledged until [`ack`](Self::ack) or
     /// [`ack_through`](Self::ack_through), and come again after [`rewind`](Self::rewind), or to the
     /// next handle. Empty when there is none yet, or when
-    /// [`window_records`](super::ConsumerOptions::window_records) are out.
+    /// [`window_records`](super::ConsumerOptions::window_records) are out. What the queue gives up at
+    /// capacity while it is out is told as a gap, and counts as dropped.
     ///
     /// # Errors
     ///
@@ -197,7 +198,10 @@ impl Consumer {
             return Ok(());
         }
         let place = Place::new(next, standing.map(|(_, log_bytes)| log_bytes));
-        self.write_cursor(place, standing.map(|(position, _)| position))?;
+        if let Err(error) = self.write_cursor(place, standing.map(|(position, _)| position)) {
+            self.window.refuse_below(next);
+            return Err(error);
+        }
         if self.reader.next() < next {
             match last {
                 Some(last) if last.header.sequence.plus(1) == next => self.reader.pass(&last),
@@ -216,7 +220,7 @@ impl Consumer {
 
     /// How many records below `done` were looked at and not handed out, and the last of them.
     fn peeked_below(&self, done: Sequence) -> (u64, Option<Span>) {
-        let next = self.reader.next();
+        let next = self.reader.next().max(self.window.end());
         let before = |sequence: Sequence| {
             self.spans
                 .partition_point(|span| span.header.sequence < sequence)

@@ -57,13 +57,20 @@ impl Consumer {
         Ok(())
     }
 
+    /// Passes over a record that is too old. It is given up for all where nobody is behind it; who
+    /// is meets it in its own time, with what comes before.
     fn pass_expired(&mut self, span: &Span) -> Result<()> {
         let sequence = span.header.sequence;
         let after = Place::new(sequence.plus(1), None);
-        self.write_cursor(after, None)?;
-        self.log.expire(after);
+        if self.window.is_empty() {
+            self.write_cursor(after, None)?;
+            if self.log.floor().sequence() >= sequence {
+                self.log.expire(after);
+            } else {
+                self.log.floor().move_consumer(&self.lease.name, after);
+            }
+        }
         self.reader.pass(span);
-        self.window.forget_below(after.sequence);
         self.note_gap(Gap::new(sequence..after.sequence, GapReason::Expired));
         Ok(())
     }
@@ -79,8 +86,11 @@ impl Consumer {
             self.write_cursor(place, None)?;
             self.reader.seek(first);
             self.spans.clear();
+            // What is out is gone, too; acknowledged now, it counts as dropped all the same.
+            let out = self.window.run().frontier;
+            let from = out.map_or(next, |(frontier, _)| next.min(frontier));
             self.window.forget_below(first);
-            self.note_gap(Gap::new(next..first, reason));
+            self.note_gap(Gap::new(from..first, reason));
             self.log.floor().move_consumer(&self.lease.name, place);
             self.log.cursor_moved();
         }

@@ -218,8 +218,8 @@ impl Consumer {
     }
 
     /// Goes to `sequence`, back or forward. Going back delivers what is still there again, and
-    /// keeps nothing from being deleted; going forward passes over what lies between. What was out
-    /// is not any more.
+    /// keeps nothing from being deleted until the queue is opened again: then it holds its place
+    /// like any other. Going forward passes over what lies between. What was out is not any more.
     ///
     /// # Durability
     ///
@@ -231,7 +231,7 @@ impl Consumer {
     /// otherwise as for [`ack_through`](Self::ack_through).
     pub fn seek(&mut self, sequence: Sequence) -> Result<()> {
         self.log.check()?;
-        let (first, next) = (self.log.first(), self.log.next());
+        let (first, next) = (self.log.first(), self.log.next_written());
         if sequence < first || sequence > next {
             let what = format!("cannot go to {sequence}: the log holds {first}..{next}");
             return Err(Error::new(ErrorKind::OutOfRange, what));
@@ -247,7 +247,8 @@ impl Consumer {
     }
 
     /// Waits until there is a record to hand out; false when none came within `timeout`. For a
-    /// consumer of some kinds it may turn out to be of another.
+    /// consumer of some kinds it may turn out to be of another; and where all is out that may be,
+    /// it can be handed out only after an acknowledgement.
     ///
     /// # Errors
     ///

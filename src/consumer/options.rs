@@ -109,7 +109,7 @@ impl ConsumerOptions {
 impl Start {
     /// The sequence at which a consumer that is made now begins.
     pub(super) fn find(self, log: &Arc<Log>) -> Result<Sequence> {
-        let (first, next) = (log.first(), log.next());
+        let (first, next) = (log.first(), log.next_written());
         match self {
             Self::First => Ok(first),
             Self::End => Ok(next),

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Gap;
 use crate::format::{CURSORS, CursorSlot, consumer_id, cursor_file, valid_consumer_name};
 use crate::log::{CursorFact, Cursors, Log, Notices, Place};
-use crate::position::Position;
+use crate::position::{Position, Sequence};
 use crate::slots::{SlotFile, read_slots};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -50,19 +50,20 @@ impl Registry {
             let path = cursor_file(&fact.consumer);
             let whole = log.directory().path().join(&path);
             let counts = match &fact.slot {
-                Ok(slot) => effective(log, &fact.consumer, &whole, slot).ok(),
-                Err(_) => None,
+                Ok(slot) => effective(log, &fact.consumer, &whole, slot),
+                Err(error) => Err(error.clone()),
             };
-            match counts {
+            match &counts {
                 // A consumer that went back to what is gone waits for nothing of it.
-                Some(Effective { place, .. }) if place.sequence < log.first() => {
+                Ok(Effective { place, .. }) if place.sequence < log.first() => {
                     let first = Place::new(log.first(), None);
                     log.floor().set_consumer(&fact.consumer, first);
                 }
-                Some(effective) => log.floor().set_consumer(&fact.consumer, effective.place),
-                None => log.floor().note_unreadable(),
+                Ok(effective) => log.floor().set_consumer(&fact.consumer, effective.place),
+                Err(_) => log.floor().note_unreadable(),
             }
-            let slots = match &fact.slot {
+            // What is refused now stays refused, also when the log has grown past it.
+            let slots = match &counts {
                 Ok(_) => SlotFile::open(log.directory(), &path, log.identity().queue)?
                     .map_err(|defect| changed(&whole, defect)),
                 Err(error) => Err(error.clone()),
@@ -85,11 +86,13 @@ impl Registry {
         // Reclaim must not run between looking up where a new consumer starts and adding it. No
         // lock is held when the log is poisoned, which tells the listener.
         let reclaim = log.hold_reclaim();
-        let mut cursors = self.cursors.lock();
-        if let Some(cursor) = cursors.get(name) {
+        if let Some(cursor) = self.cursors.lock().get(name) {
             return Ok(Arc::clone(cursor));
         }
-        let cursor = create(log, name, options)?;
+        // Before the cursors are locked: closing locks them under the log's lock.
+        let next = options.start.find(log)?;
+        let mut cursors = self.cursors.lock();
+        let cursor = create(log, name, options, next)?;
         let mut notices = Notices::default();
         let named = log.sync_in_turn(&mut notices, || log.directory().sync(CURSORS));
         if named.is_ok() {
@@ -133,7 +136,8 @@ impl Registry {
         drop((cursors, reclaim));
         log.tell_all(notices);
         removed?;
-        log.cursor_moved();
+        // Where it was damaged, nobody has looked for what is free since.
+        log.bell().reclaim_soon();
         Ok(())
     }
 
@@ -185,14 +189,19 @@ fn busy(name: &str) -> Error {
     Error::new(ErrorKind::Busy, what)
 }
 
-/// Makes the cursor file of a new consumer.
-fn create(log: &Arc<Log>, name: &str, options: &ConsumerOptions) -> Result<Arc<CursorFile>> {
+/// Makes the cursor file of a new consumer at `next`.
+fn create(
+    log: &Log,
+    name: &str,
+    options: &ConsumerOptions,
+    next: Sequence,
+) -> Result<Arc<CursorFile>> {
     let slot = CursorSlot {
         generation: 1,
         queue: log.identity().queue,
         consumer: consumer_id(name),
         epoch: log.epoch(),
-        next: options.start.find(log)?,
+        next,
         watermark: log.durable(),
         position: Position::default(),
         log_bytes: 0,
@@ -223,15 +232,13 @@ pub(super) struct Lease {
 impl Lease {
     fn effective(&self, log: &Log, options: &ConsumerOptions) -> Result<Effective> {
         let path = log.directory().path().join(cursor_file(&self.name));
-        match &*self.cursor.slots.lock() {
-            Ok(slots) => {
-                let slot = slots.newest();
-                let effective = effective(log, &self.name, &path, slot)?;
-                refuse_filter(&self.name, &path, slot, options.filter.id())?;
-                Ok(effective)
-            }
-            Err(error) => Err(error.clone()),
-        }
+        let slot = match &*self.cursor.slots.lock() {
+            Ok(slots) => *slots.newest(),
+            Err(error) => return Err(error.clone()),
+        };
+        let effective = effective(log, &self.name, &path, &slot)?;
+        refuse_filter(&self.name, &path, &slot, options.filter.id())?;
+        Ok(effective)
     }
 
     /// Fails unless the file that has the cursor's name holds what was written last: somebody may

@@ -69,6 +69,13 @@ impl Window {
         }
     }
 
+    /// Nothing before `sequence` counts as acknowledged.
+    pub(super) fn refuse_below(&mut self, sequence: Sequence) {
+        for out in self.out.range_mut(..sequence).map(|(_, out)| out) {
+            out.acknowledged = false;
+        }
+    }
+
     /// What follows the last record that is out.
     pub(super) fn end(&self) -> Sequence {
         let last = self.out.last_key_value();

@@ -44,8 +44,8 @@ impl Queue {
     }
 
     /// Removes the consumer `name` for good. Records that only it had not acknowledged may be
-    /// deleted from now on; with no consumer left, none is. One whose cursor is damaged can be
-    /// removed, too.
+    /// deleted from now on. With no consumer left none is, and all that are still there wait for the
+    /// next one. A consumer whose cursor is damaged can be removed, too.
     ///
     /// # Durability
     ///

@@ -192,7 +192,7 @@ impl Draft {
     /// Refuses what no snapshot of this log can cover.
     fn check_range(&self, covers: Sequence) -> Result<()> {
         let log = &self.shared.log;
-        let (first, next) = (log.first(), log.next());
+        let (first, next) = (log.first(), log.next_written());
         if covers < first || covers > next {
             let what = format!("the snapshot covers {covers}, the log holds {first}..{next}");
             return Err(self.refused(ErrorKind::OutOfRange, what));

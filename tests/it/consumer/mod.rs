@@ -8,5 +8,6 @@ mod kinds;
 mod making;
 mod names;
 mod places;
+mod upsets;
 mod windows;
 mod workers;
