@@ -79,7 +79,7 @@ impl Campaign {
             let before = tally.states;
             tally.workloads += 1;
             let budget = match workload.kind {
-                Kind::Short => share,
+                Kind::Short | Kind::Readers => share,
                 Kind::Long | Kind::Threads => 2 * share,
             };
             let explored = explore(&workload, budget, &mut tally);
@@ -120,7 +120,9 @@ fn replay(file: &Path, story: &mut dyn FnMut(&str)) -> Result<String, String> {
     let (workload, steps) = text::read(&text).map_err(|what| failed(file, &what))?;
     let mut tally = Tally::default();
     let followed = match workload.kind {
-        Kind::Short | Kind::Long => Explorer::new(&workload, &mut tally).replay(&steps, story),
+        Kind::Short | Kind::Readers | Kind::Long => {
+            Explorer::new(&workload, &mut tally).replay(&steps, story)
+        }
         Kind::Threads => Ok(()),
     };
     followed

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use forebay::{Consumer, GapReason};
 
 use super::{CONSUMER, Judged, Life, require};
-use crate::workload::CAPACITY;
 
 impl Life {
-    fn consumer(&mut self) -> Judged<Consumer> {
+    pub(super) fn consumer(&mut self) -> Judged<Consumer> {
         if let Some(consumer) = self.consumer.take() {
             return Ok(consumer);
         }
@@ -34,7 +33,7 @@ impl Life {
 
     /// A consumer is about to be told of what was dropped: told, it never goes back.
     fn expect_floor(&mut self) -> Judged<u64> {
-        let floor = self.queue()?.next().get().saturating_sub(CAPACITY);
+        let floor = self.floor()?;
         let ledger = Arc::make_mut(&mut self.ledger);
         ledger.acks.tried = ledger.acks.tried.max(floor);
         self.recorder.expect(&self.ledger);
@@ -68,7 +67,9 @@ impl Life {
             );
             let entry = ledger.at(sequence);
             require!(
-                record.epoch.get() == entry.epoch && entry.payload() == record.payload,
+                record.epoch.get() == entry.epoch
+                    && record.kind == entry.kind()
+                    && entry.payload() == record.payload,
                 "delivers another record as {sequence}: {:?}",
                 String::from_utf8_lossy(&record.payload[..record.payload.len().min(20)])
             );

@@ -1,16 +1,23 @@
 //! One queue in use by one process after the other, and what each was promised.
 
+mod beside;
 mod delivery;
+mod saved;
+mod second;
+
+pub(crate) use beside::follow_image;
 
 use std::sync::Arc;
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{Consumer, Queue};
+use forebay::{Consumer, Entry, Follower, Queue};
 
-use crate::ledger::{Ledger, count_of};
+use crate::dice::{Dice, mix};
+use crate::ledger::{Ledger, Presence, count_of};
 use crate::machine::Machine;
 use crate::recorder::{Moment, Recorder};
-use crate::workload::{Operation, Setup};
+use crate::workload::{CAPACITY, Keep, Operation, Setup};
+use second::{Handle, SECOND};
 
 /// How the process before ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +37,14 @@ pub(crate) struct Life {
     setup: Setup,
     /// Of the machine, another one for each process.
     seed: u64,
+    /// What the operations leave open.
+    dice: Dice,
     recorder: Recorder,
-    /// Before the queue, so that it goes first.
+    /// Before the queue, so that they go first.
     consumer: Option<Consumer>,
+    second: Option<Handle>,
+    /// With what counts its calls.
+    follower: Option<(Recorder, Follower)>,
     queue: Option<Queue>,
     ledger: Arc<Ledger>,
     ended: Ended,
@@ -40,6 +52,10 @@ pub(crate) struct Life {
     is_decided: bool,
     /// Whether this process wrote the cursor, and so syncs it when idle.
     has_acked: bool,
+    /// The same for the second consumer's.
+    has_moved_second: bool,
+    /// Whether everything that was there at the beginning is on the medium.
+    has_lost_power: bool,
     is_recording: bool,
     /// Of processes that have ended.
     moments: Vec<Moment>,
@@ -66,13 +82,18 @@ impl Life {
         Self {
             setup,
             seed,
+            dice: Dice::new(mix(seed, 2)),
             recorder: Recorder::new(disk, Arc::clone(&ledger)),
             consumer: None,
+            second: None,
+            follower: None,
             queue: None,
             ledger,
             ended,
             is_decided: false,
             has_acked: false,
+            has_moved_second: false,
+            has_lost_power: ended == Ended::PowerCut,
             is_recording: false,
             moments: Vec::new(),
         }
@@ -156,6 +177,8 @@ impl Life {
             names.iter().any(|name| name == CONSUMER) || !known.acks.exists,
             "the consumer is gone"
         );
+        let has_second = names.iter().any(|name| name == SECOND);
+        self.judge_presence(has_second)?;
         self.judge_reads()?;
         // What a killed process wrote into a slot may be in the cache only. Then this open has
         // decided nothing, and its epoch is made durable before the first record has it.
@@ -165,9 +188,32 @@ impl Life {
         if self.is_decided {
             ledger.epoch = epoch;
         }
-        ledger.acks.exists = !names.is_empty();
+        ledger.acks.exists = names.iter().any(|name| name == CONSUMER);
         self.recorder.promise(&self.ledger);
+        self.judge_first(queue)
+    }
+
+    /// Nothing is gone that cannot be.
+    fn judge_first(&self, queue: &Queue) -> Judged {
+        let first = queue.first().get();
+        let kept = self.ledger.kept_from(self.setup.keep);
+        require!(
+            first <= kept,
+            "the log begins at {first}, with everything kept from {kept} on"
+        );
         Ok(())
+    }
+
+    /// From where on everything is kept.
+    fn kept_from(&mut self) -> Judged<u64> {
+        self.queue()?;
+        Ok(self.ledger.kept_from(self.setup.keep))
+    }
+
+    /// What may be dropped at most.
+    fn floor(&mut self) -> Judged<u64> {
+        let next = self.queue()?.next().get();
+        Ok(next.saturating_sub(CAPACITY))
     }
 
     /// Opening reads a bounded number of bytes: some times what the files hold.
@@ -194,6 +240,14 @@ impl Life {
             Operation::DropOldest => self.enqueue(&[20; 10])?,
             Operation::Empty => self.enqueue(&[0])?,
             Operation::Seek => self.seek()?,
+            Operation::Take => drop(self.take(3, false)?),
+            Operation::Rewind => drop(self.take(2, true)?),
+            Operation::Remove => self.remove_second()?,
+            Operation::MakeAtEnd => self.make_second(true)?,
+            Operation::MakeAtRecord => self.make_second(false)?,
+            Operation::Publish => self.publish()?,
+            Operation::Replay => self.replay()?,
+            Operation::Follow => self.follow()?,
             Operation::Ack => drop(self.deliver(2)?),
             Operation::AckDurable => {
                 self.deliver(2)?;
@@ -204,11 +258,7 @@ impl Life {
                 }
             }
             Operation::Idle => self.idle()?,
-            Operation::Reclaim => {
-                self.queue()?
-                    .reclaim()
-                    .map_err(|error| format!("reclaim: {error}"))?;
-            }
+            Operation::Reclaim => self.reclaim()?,
             Operation::Sync => {
                 self.queue()?
                     .sync()
@@ -220,11 +270,34 @@ impl Life {
         self.note_durable()
     }
 
+    fn reclaim(&mut self) -> Judged {
+        let reclaimed = self.queue()?.reclaim();
+        reclaimed.map_err(|error| format!("reclaim: {error}"))?;
+        let segments = self.queue()?.stats();
+        let segments = segments
+            .map_err(|error| format!("stats: {error}"))?
+            .segments;
+        let ledger = &self.ledger;
+        let next = ledger.next();
+        let has_second = ledger.second.presence == Presence::There;
+        let is_done = ledger.acks.written == next
+            && ledger.durable == next
+            && (!has_second || ledger.second.written == next);
+        require!(
+            !is_done || self.setup.keep != Keep::Nothing || segments <= 2,
+            "nobody needs anything, and {segments} segments are there"
+        );
+        Ok(())
+    }
+
     fn idle(&mut self) -> Judged {
         self.queue()?.run_background();
         let ledger = Arc::make_mut(&mut self.ledger);
         if self.has_acked {
             ledger.acks.durable = ledger.acks.written;
+        }
+        if self.has_moved_second {
+            ledger.second.durable = ledger.second.written;
         }
         self.recorder.promise(&self.ledger);
         Ok(())
@@ -236,10 +309,17 @@ impl Life {
         let first = ledger.next();
         let payloads = ledger.submit(lengths);
         self.recorder.expect(&self.ledger);
-        let queue = self.queue()?;
-        let given = match payloads.as_slice() {
-            [one] => queue.enqueue(one),
-            all => queue.enqueue_batch(all).map(|range| range.start),
+        let Some(queue) = &self.queue else {
+            return Ok(());
+        };
+        let known = self.ledger.log.iter().rev().take(lengths.len()).rev();
+        let entries = payloads.iter().zip(known);
+        let mut entries = entries.map(|(payload, known)| Entry::new(payload).kind(known.kind()));
+        let given = match (entries.next(), entries.len()) {
+            (Some(one), 0) => queue.enqueue(one),
+            (one, _) => queue
+                .enqueue_batch(one.into_iter().chain(entries))
+                .map(|range| range.start),
         };
         let given = given.map_err(|error| format!("enqueue: {error}"))?;
         require!(given.get() == first, "{given} was given, {first} was due");
@@ -264,13 +344,18 @@ impl Life {
             "an enqueue returned before its record was durable"
         );
         ledger.note_durable(durable);
+        ledger.stated = durable;
         self.recorder.promise(&self.ledger);
-        Ok(())
+        match &self.queue {
+            Some(queue) => self.judge_first(queue),
+            None => Ok(()),
+        }
     }
 
     fn close(&mut self) -> Judged {
         self.queue()?;
         self.consumer = None;
+        self.second = None;
         if let Some(queue) = self.queue.take() {
             queue.close().map_err(|error| format!("close: {error}"))?;
         }
@@ -278,9 +363,11 @@ impl Life {
         ledger.written = ledger.next();
         ledger.durable = ledger.next();
         ledger.acks.durable = ledger.acks.written;
+        ledger.second.durable = ledger.second.written;
         self.recorder.promise(&self.ledger);
         self.ended = Ended::Close;
         self.has_acked = false;
+        self.has_moved_second = false;
         Ok(())
     }
 
@@ -290,10 +377,14 @@ impl Life {
         self.recorder.end();
         self.moments.extend(self.recorder.take_moments());
         self.consumer = None;
+        self.second = None;
+        self.follower = None;
         self.queue = None;
         self.recorder = Recorder::new(disk, Arc::clone(&self.ledger));
         self.ended = Ended::Kill;
         self.has_acked = false;
+        self.has_moved_second = false;
+        self.has_lost_power = false;
         if self.is_recording {
             self.recorder.record();
         }
