@@ -19,6 +19,7 @@ fn open(recorder: &Recorder, start: u64) -> forebay::Result<Follower> {
 /// comes before `kept`.
 fn read_on(follower: &mut Follower, ledger: &mut Ledger, kept: u64) -> Judged {
     let mut at = follower.next_sequence().get();
+    let mut skipped = 0;
     loop {
         let batch = follower.next_batch(16);
         let batch = batch.map_err(|error| format!("following: {error}"))?;
@@ -30,6 +31,7 @@ fn read_on(follower: &mut Follower, ledger: &mut Ledger, kept: u64) -> Judged {
             due == at || at < due && due <= kept,
             "a follower is given {due} after {at}, with everything kept from {kept} on"
         );
+        skipped += due - at;
         for record in batch.iter() {
             let sequence = record.sequence.get();
             require!(
@@ -49,12 +51,15 @@ fn read_on(follower: &mut Follower, ledger: &mut Ledger, kept: u64) -> Judged {
         }
         at = due;
     }
+    skipped += follower.next_sequence().get() - at;
     for gap in follower.take_gaps() {
+        skipped = skipped.saturating_sub(gap.range.end.since(gap.range.start));
         require!(
             gap.reason == GapReason::Reclaimed && gap.range.end.get() <= kept,
             "a gap for a follower, with everything kept from {kept} on: {gap:?}"
         );
     }
+    require!(skipped == 0, "a follower skips {skipped} records silently");
     let at = follower.next_sequence().get();
     // What it was given is durable, and must stay.
     ledger.note_durable(at);

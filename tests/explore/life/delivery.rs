@@ -76,6 +76,7 @@ impl Life {
             ledger.name(sequence)?;
             expected += 1;
         }
+        let first = expected - count as u64;
         // Delivered is durable, and must stay.
         ledger.note_durable(expected);
         ledger.acks.tried = ledger.acks.tried.max(expected);
@@ -87,12 +88,18 @@ impl Life {
                 .map_err(|error| format!("ack: {error}"))?;
             self.has_acked = true;
         }
+        let mut told = before;
         for gap in consumer.take_gaps() {
+            told = told.max(gap.range.end.get());
             require!(
                 gap.reason == GapReason::Dropped,
                 "a gap of another reason: {gap:?}"
             );
         }
+        require!(
+            told >= first,
+            "nothing is told of what is missing from {told} to {first}"
+        );
         let ledger = Arc::make_mut(&mut self.ledger);
         ledger.acks.written = expected.max(consumer.next_sequence().get());
         self.recorder.promise(&self.ledger);
