@@ -9,11 +9,13 @@ use forebay::storage::memory::{Fate, MemoryDirectory};
 
 use crate::cut::{Choices, Cut, Personality};
 use crate::dice::{Dice, mix};
-use crate::ledger::{Ledger, Presence};
+use crate::ledger::Ledger;
 use crate::life::{Ended, Judged, Life, follow_image, require};
+use crate::operation::Operation;
+use crate::promises::Presence;
 use crate::recorder::Moment;
 use crate::tally::Tally;
-use crate::workload::{Kind, Operation, Setup, Workload};
+use crate::workload::{Kind, Setup, Workload};
 
 /// Crashes inside the recovery of a crash, and inside that one's, and so on.
 const DEPTH_MAX: usize = 3;

@@ -10,7 +10,8 @@ use forebay::{CommitPadding, Integrity, Preallocate};
 
 use crate::cut::Cut;
 use crate::explore::{Step, Violation};
-use crate::workload::{Keep, Kind, Operation, Setup, Workload};
+use crate::operation::Operation;
+use crate::workload::{Keep, Kind, Setup, Workload};
 
 /// The text that replays `violation`.
 pub(crate) fn write(violation: &Violation) -> String {

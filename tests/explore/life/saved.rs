@@ -7,7 +7,7 @@ use forebay::Sequence;
 use forebay::snapshot::Store;
 
 use super::{Judged, Life, require};
-use crate::ledger::State;
+use crate::promises::State;
 use crate::workload::{Keep, SNAPSHOTS};
 
 impl Life {

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use forebay::{Consumer, ConsumerOptions, GapReason, Sequence, Start};
+use forebay::{Consumer, ConsumerOptions, GapReason, Record, Sequence, Start};
 
 use super::{Judged, Life, require};
-use crate::ledger::{CHOSEN, Presence, Second};
+use crate::ledger::{CHOSEN, Ledger};
+use crate::promises::{Presence, Second};
 
 /// Its name.
 pub(super) const SECOND: &str = "k";
@@ -34,10 +35,28 @@ impl Handle {
         let out = self.out.iter().filter(|(_, is_done)| !**is_done);
         out.map(|(at, _)| *at).collect()
     }
+}
 
-    fn is_done(&self, sequence: u64) -> bool {
-        self.out.get(&sequence).is_some_and(|is_done| *is_done)
-    }
+fn done(out: &BTreeMap<u64, bool>, sequence: u64) -> bool {
+    out.get(&sequence).is_some_and(|is_done| *is_done)
+}
+
+/// It is one that was accepted, of the right kind, and due at `at` or later.
+fn judge_record(record: &Record<'_>, at: u64, ledger: &mut Ledger) -> Judged {
+    let sequence = record.sequence.get();
+    require!(
+        at <= sequence && sequence < ledger.next() && record.kind == CHOSEN,
+        "the second consumer gets {sequence} of kind {}, at {at}",
+        record.kind
+    );
+    let entry = ledger.at(sequence);
+    require!(
+        entry.is_chosen() && record.epoch.get() == entry.epoch && entry.payload() == record.payload,
+        "the second consumer gets another record as {sequence}"
+    );
+    // Delivered is durable, and must stay.
+    ledger.note_durable(sequence + 1);
+    ledger.name(sequence)
 }
 
 fn options() -> ConsumerOptions {
@@ -125,7 +144,6 @@ impl Life {
     fn hand_out(&mut self, handle: &mut Handle, max: usize) -> Judged<usize> {
         let floor = self.floor()?;
         let ledger = &self.ledger;
-        let before = ledger.second.written;
         // With nothing out it moves on to what it is given next.
         let most = if handle.out.is_empty() {
             ledger.next_chosen(handle.at.max(floor))
@@ -135,39 +153,33 @@ impl Life {
         self.expect_second(most);
         let batch = handle.consumer.next_batch(max);
         let batch = batch.map_err(|error| format!("the second consumer reads: {error}"))?;
+        let count = batch.len();
         let ledger = Arc::make_mut(&mut self.ledger);
         let mut passed = Vec::new();
         for record in batch.iter() {
             let sequence = record.sequence.get();
+            judge_record(&record, handle.at, ledger)?;
             require!(
-                handle.at <= sequence && sequence < ledger.next() && record.kind == CHOSEN,
-                "the second consumer gets {sequence} of kind {}, at {}",
-                record.kind,
-                handle.at
-            );
-            let entry = ledger.at(sequence);
-            require!(
-                entry.is_chosen()
-                    && record.epoch.get() == entry.epoch
-                    && entry.payload() == record.payload,
-                "the second consumer gets another record as {sequence}"
-            );
-            let is_done = handle.out.get(&sequence).copied();
-            require!(
-                is_done != Some(true),
+                !done(&handle.out, sequence),
                 "the second consumer gets {sequence} again, which it has acknowledged"
             );
-            ledger.name(sequence)?;
-            ledger.note_durable(sequence + 1);
             passed.extend(handle.at..sequence);
             handle.out.entry(sequence).or_insert(false);
             handle.at = sequence + 1;
         }
-        let count = batch.len();
         let at = handle.consumer.next_sequence().get();
         passed.extend(handle.at..at);
         handle.at = handle.at.max(at);
-        let mut place = before;
+        let place = self.judge_rest(handle, count, &passed)?;
+        self.second_is_at(place);
+        Ok(count)
+    }
+
+    /// What was not among the `count` records handed out is of another kind, acknowledged, or told to
+    /// be gone; where the cursor is now.
+    fn judge_rest(&mut self, handle: &mut Handle, count: usize, passed: &[u64]) -> Judged<u64> {
+        let floor = self.floor()?;
+        let mut place = self.ledger.second.written;
         for gap in handle.consumer.take_gaps() {
             let end = gap.range.end.get();
             require!(
@@ -177,10 +189,9 @@ impl Life {
             place = place.max(end);
             handle.out = handle.out.split_off(&end);
         }
-        // What it was not given is of another kind, acknowledged, or told to be gone.
-        let missed = passed.into_iter().find(|at| {
-            let is_due = self.ledger.at(*at).is_chosen() && !handle.is_done(*at);
-            is_due && *at >= place.max(before)
+        let missed = passed.iter().find(|at| {
+            let is_due = self.ledger.at(**at).is_chosen() && !done(&handle.out, **at);
+            is_due && **at >= place
         });
         require!(
             missed.is_none(),
@@ -194,11 +205,10 @@ impl Life {
                 "the second consumer is not given {due}"
             );
             if handle.out.is_empty() {
-                place = place.max(at);
+                place = place.max(handle.consumer.next_sequence().get());
             }
         }
-        self.second_is_at(place);
-        Ok(count)
+        Ok(place)
     }
 
     /// Acknowledges `sequence`, or everything that is out up to it.
