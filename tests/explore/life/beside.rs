@@ -103,14 +103,13 @@ impl Life {
     pub(super) fn follow(&mut self) -> Judged {
         self.queue()?;
         let kept = self.kept_from()?;
-        let (reader, mut follower) = match self.follower.take() {
-            Some(pair) => pair,
-            None => {
-                let reader = Recorder::new(self.disk().clone(), Arc::default());
-                let opened = open(&reader, self.ledger.followed);
-                let follower = opened.map_err(|error| format!("it cannot be followed: {error}"))?;
-                (reader, follower)
-            }
+        let (reader, mut follower) = if let Some(pair) = self.follower.take() {
+            pair
+        } else {
+            let reader = Recorder::new(self.disk().clone(), Arc::default());
+            let opened = open(&reader, self.ledger.followed);
+            let follower = opened.map_err(|error| format!("it cannot be followed: {error}"))?;
+            (reader, follower)
         };
         let least = self.ledger.stated;
         read_on(&mut follower, Arc::make_mut(&mut self.ledger), kept)?;

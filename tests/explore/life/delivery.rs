@@ -86,7 +86,7 @@ impl Life {
             consumer
                 .ack_through(last)
                 .map_err(|error| format!("ack: {error}"))?;
-            self.has_acked = true;
+            self.moved.first = true;
         }
         let mut told = before;
         for gap in consumer.take_gaps() {
@@ -117,7 +117,7 @@ impl Life {
         sought.map_err(|error| format!("seek: {error}"))?;
         Arc::make_mut(&mut self.ledger).acks.written = next.get();
         self.recorder.promise(&self.ledger);
-        self.has_acked = true;
+        self.moved.first = true;
         self.consumer = Some(consumer);
         Ok(())
     }

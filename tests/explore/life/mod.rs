@@ -36,6 +36,13 @@ pub(crate) type Judged<T = ()> = Result<T, String>;
 /// The consumer of all workloads.
 const CONSUMER: &str = "c";
 
+/// Which cursors this process wrote, and so syncs when idle.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    first: bool,
+    second: bool,
+}
+
 pub(crate) struct Life {
     setup: Setup,
     /// Of the machine, another one for each process.
@@ -53,12 +60,7 @@ pub(crate) struct Life {
     ended: Ended,
     /// Whether what the last open decided was durable when it returned.
     is_decided: bool,
-    /// Whether this process wrote the cursor, and so syncs it when idle.
-    has_acked: bool,
-    /// The same for the second consumer's.
-    has_moved_second: bool,
-    /// Whether everything that was there at the beginning is on the medium.
-    has_lost_power: bool,
+    moved: Moved,
     is_recording: bool,
     /// Of processes that have ended.
     moments: Vec<Moment>,
@@ -94,9 +96,7 @@ impl Life {
             ledger,
             ended,
             is_decided: false,
-            has_acked: false,
-            has_moved_second: false,
-            has_lost_power: ended == Ended::PowerCut,
+            moved: Moved::default(),
             is_recording: false,
             moments: Vec::new(),
         }
@@ -213,10 +213,10 @@ impl Life {
     fn idle(&mut self) -> Judged {
         self.queue()?.run_background();
         let ledger = Arc::make_mut(&mut self.ledger);
-        if self.has_acked {
+        if self.moved.first {
             ledger.acks.durable = ledger.acks.written;
         }
-        if self.has_moved_second {
+        if self.moved.second {
             ledger.second.durable = ledger.second.written;
         }
         self.recorder.promise(&self.ledger);
@@ -286,8 +286,7 @@ impl Life {
         ledger.second.durable = ledger.second.written;
         self.recorder.promise(&self.ledger);
         self.ended = Ended::Close;
-        self.has_acked = false;
-        self.has_moved_second = false;
+        self.moved = Moved::default();
         Ok(())
     }
 
@@ -302,9 +301,7 @@ impl Life {
         self.queue = None;
         self.recorder = Recorder::new(disk, Arc::clone(&self.ledger));
         self.ended = Ended::Kill;
-        self.has_acked = false;
-        self.has_moved_second = false;
-        self.has_lost_power = false;
+        self.moved = Moved::default();
         if self.is_recording {
             self.recorder.record();
         }

@@ -6,7 +6,7 @@ use forebay::ErrorKind;
 use forebay::Sequence;
 use forebay::snapshot::Store;
 
-use super::{Judged, Life, require};
+use super::{Ended, Judged, Life, require};
 use crate::promises::State;
 use crate::workload::{Keep, SNAPSHOTS};
 
@@ -108,7 +108,7 @@ impl Life {
         let saved = &mut Arc::make_mut(&mut self.ledger).saved;
         saved.written = covers;
         saved.tried = covers;
-        if self.setup.keep == Keep::UntilSnapshot || self.has_lost_power {
+        if self.setup.keep == Keep::UntilSnapshot || self.ended == Ended::PowerCut {
             // Opening relies on it, and has made its name durable.
             saved.durable = covers;
         }

@@ -114,7 +114,7 @@ impl Life {
     /// It is here now, to a record.
     fn second_is_at(&mut self, sequence: u64) {
         let second = &mut Arc::make_mut(&mut self.ledger).second;
-        self.has_moved_second |= sequence > second.written;
+        self.moved.second |= sequence > second.written;
         second.is_at(sequence);
         self.recorder.promise(&self.ledger);
     }
