@@ -15,9 +15,9 @@ use crate::workload::{Kind, SHORT_COUNT, Workload};
 
 /// What is drawn from one workload at least, and at most, so that many have their turn.
 const SHARE: std::ops::RangeInclusive<u64> = 12..=400;
-/// With what follows from them inside recoveries, so many times as many states are explored as are
-/// drawn: a million states have a share of every short sequence.
-const FOLLOWING: u64 = 4;
+/// With what follows from them inside recoveries, and beside the other workloads, so many times as
+/// many states are explored as are drawn: a million have a share of every short sequence.
+const FOLLOWING: u64 = 5;
 
 pub(crate) struct Campaign {
     arguments: Arguments,
