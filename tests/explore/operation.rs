@@ -20,6 +20,8 @@ pub(crate) enum Operation {
     Empty,
     /// The consumer goes to the end, past what may be lost yet.
     Seek,
+    /// The first consumer has everything: what is kept is kept for others.
+    AckAll,
     /// The second consumer is handed some records and acknowledges some, in any order.
     Take,
     /// The same, from the lowest that is out on.
@@ -94,7 +96,9 @@ impl Operation {
         Self::Reopen,
     ];
     /// What else the long ones are made of, in two of three.
-    pub(crate) const LONG_READERS: [Self; 13] = [
+    pub(crate) const LONG_READERS: [Self; 15] = [
+        Self::AckAll,
+        Self::AckAll,
         Self::Take,
         Self::Take,
         Self::Take,
@@ -126,6 +130,7 @@ impl Operation {
             Self::Idle => "idle",
             Self::Empty => "empty",
             Self::Seek => "seek",
+            Self::AckAll => "ack-all",
             Self::Take => "take",
             Self::Rewind => "rewind",
             Self::Remove => "remove",

@@ -132,11 +132,12 @@ pub(crate) const SHORT_COUNT: usize = 1 + 11 + 121 + 1331 + 14_641;
 const READERS_COUNT: usize = 1 + 13 + 169 + 2197;
 
 /// What readers find.
-const PRELUDE: [Operation; 5] = [
+const PRELUDE: [Operation; 6] = [
+    Operation::Rotate,
     Operation::Rotate,
     Operation::Batch,
     Operation::MakeAtRecord,
-    Operation::Ack,
+    Operation::AckAll,
     Operation::Take,
 ];
 

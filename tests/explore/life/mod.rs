@@ -169,6 +169,7 @@ impl Life {
             Operation::Replay => self.replay()?,
             Operation::Follow => self.follow()?,
             Operation::Ack => drop(self.deliver(2)?),
+            Operation::AckAll => self.drain()?,
             Operation::AckDurable => {
                 self.deliver(2)?;
                 // Long enough for what takes several turns: the next segment is made and then
