@@ -205,7 +205,7 @@ impl Life {
             && ledger.durable == next
             && (!has_second || ledger.second.written == next);
         require!(
-            !is_done || self.setup.keep != Keep::Nothing || segments <= 2,
+            !is_done || self.setup.keep != Keep::Nothing || segments <= 1,
             "nobody needs anything, and {segments} segments are there"
         );
         Ok(())
