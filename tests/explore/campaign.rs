@@ -15,9 +15,9 @@ use crate::workload::{Kind, SHORT_COUNT, Workload};
 
 /// What is drawn from one workload at least, and at most, so that many have their turn.
 const SHARE: std::ops::RangeInclusive<u64> = 12..=400;
-/// With what follows from them inside recoveries, so many times as many states are explored as are
-/// drawn: a million states have a share of every short sequence.
-const FOLLOWING: u64 = 4;
+/// With what follows from them inside recoveries, and beside the other workloads, so many times as
+/// many states are explored as are drawn: a million have a share of every short sequence.
+const FOLLOWING: u64 = 5;
 
 pub(crate) struct Campaign {
     arguments: Arguments,
@@ -79,7 +79,7 @@ impl Campaign {
             let before = tally.states;
             tally.workloads += 1;
             let budget = match workload.kind {
-                Kind::Short => share,
+                Kind::Short | Kind::Readers => share,
                 Kind::Long | Kind::Threads => 2 * share,
             };
             let explored = explore(&workload, budget, &mut tally);
@@ -120,7 +120,9 @@ fn replay(file: &Path, story: &mut dyn FnMut(&str)) -> Result<String, String> {
     let (workload, steps) = text::read(&text).map_err(|what| failed(file, &what))?;
     let mut tally = Tally::default();
     let followed = match workload.kind {
-        Kind::Short | Kind::Long => Explorer::new(&workload, &mut tally).replay(&steps, story),
+        Kind::Short | Kind::Readers | Kind::Long => {
+            Explorer::new(&workload, &mut tally).replay(&steps, story)
+        }
         Kind::Threads => Ok(()),
     };
     followed

@@ -10,10 +10,12 @@ use forebay::storage::memory::{Fate, MemoryDirectory};
 use crate::cut::{Choices, Cut, Personality};
 use crate::dice::{Dice, mix};
 use crate::ledger::Ledger;
-use crate::life::{Ended, Judged, Life, require};
+use crate::life::{Ended, Judged, Life, follow_image, require};
+use crate::operation::Operation;
+use crate::promises::Presence;
 use crate::recorder::Moment;
 use crate::tally::Tally;
-use crate::workload::{Kind, Operation, Setup, Workload};
+use crate::workload::{Kind, Setup, Workload};
 
 /// Crashes inside the recovery of a crash, and inside that one's, and so on.
 const DEPTH_MAX: usize = 3;
@@ -211,10 +213,13 @@ impl<'a> Explorer<'a> {
     }
 
     /// Opens the image, judges it, and goes on with it; the boundaries on the way.
-    fn judge(&mut self, image: Image, records_all: bool) -> Judged<Vec<Moment>> {
+    fn judge(&mut self, mut image: Image, records_all: bool) -> Judged<Vec<Moment>> {
         let mut dice = self.dice();
         let depth = self.trail.len() as u64;
         let setup = self.workload.setup;
+        let kept = image.ledger.kept_from(setup.keep);
+        let how = (image.ended == Ended::Kill, dice.once_in(2));
+        follow_image(&image.disk, &mut image.ledger, kept, how)?;
         let seed = mix(self.workload.seed, depth);
         let mut life = Life::new(image.disk, image.ledger, image.ended, setup, seed);
         if records_all {
@@ -225,9 +230,20 @@ impl<'a> Explorer<'a> {
         if is_first || dice.once_in(2) {
             judge_again(&life, setup, seed)?;
         }
+        let ledger = life.ledger();
+        let has_second = ledger.second.presence != Presence::Gone;
+        let has_saved = ledger.saved.tried.is_some();
+        if has_saved {
+            life.replay()?;
+        }
         life.drain()?;
+        life.drain_second()?;
         if is_first || records_all {
-            let operation = dice.pick(&AFTERWARDS);
+            let operation = if (has_second || has_saved) && dice.once_in(2) {
+                dice.pick(&AFTERWARDS_OF_READERS)
+            } else {
+                dice.pick(&AFTERWARDS)
+            };
             life.run(operation)?;
             if records_all {
                 life.run(Operation::Small)?;
@@ -261,6 +277,16 @@ const AFTERWARDS: [Operation; 6] = [
     Operation::Rotate,
     Operation::DropOldest,
     Operation::Empty,
+];
+
+/// The same where there are readers.
+const AFTERWARDS_OF_READERS: [Operation; 6] = [
+    Operation::Remove,
+    Operation::MakeAtEnd,
+    Operation::MakeAtRecord,
+    Operation::Publish,
+    Operation::Reclaim,
+    Operation::AckDurable,
 ];
 
 /// What recovery decided is durable when open returns, and opening again decides nothing.
@@ -326,7 +352,7 @@ pub(crate) fn explore(
     tally: &mut Tally,
 ) -> Result<(), Violation> {
     match workload.kind {
-        Kind::Short | Kind::Long => Explorer::new(workload, tally).explore(budget),
+        Kind::Short | Kind::Readers | Kind::Long => Explorer::new(workload, tally).explore(budget),
         Kind::Threads => crate::threads::explore(workload, budget, tally),
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::dice::mix;
+use crate::promises::{Acks, Presence, Saved, Second, State};
+use crate::workload::{CAPACITY, KEPT_BYTES, Keep};
 
 /// One record that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +18,18 @@ pub(crate) struct Entry {
     pub(crate) continues: bool,
 }
 
+/// The kind of records that the second consumer is given.
+pub(crate) const CHOSEN: u16 = 1;
+
 impl Entry {
+    pub(crate) fn kind(&self) -> u16 {
+        if self.id % 5 < 2 { CHOSEN } else { 0 }
+    }
+
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.kind() == CHOSEN
+    }
+
     /// The payload: no other record has it, except where it is too short to tell.
     pub(crate) fn payload(&self) -> Vec<u8> {
         let mut bytes = format!("{}:", self.id).into_bytes();
@@ -24,19 +37,6 @@ impl Entry {
         bytes.resize(self.length, filler);
         bytes
     }
-}
-
-/// Where a consumer is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Acks {
-    /// Whether the consumer was made, and so has to be there.
-    pub(crate) exists: bool,
-    /// Everything below survives power loss.
-    pub(crate) durable: u64,
-    /// Everything below survives a kill.
-    pub(crate) written: u64,
-    /// Nothing from here on was acknowledged, as far as anybody knows.
-    pub(crate) tried: u64,
 }
 
 /// All that was promised.
@@ -49,6 +49,12 @@ pub(crate) struct Ledger {
     /// Everything below survives power loss.
     pub(crate) durable: u64,
     pub(crate) acks: Acks,
+    pub(crate) second: Second,
+    pub(crate) saved: Saved,
+    /// Everything below is seen by what stands beside the queue, as long as the power is not cut.
+    pub(crate) stated: u64,
+    /// Everything below was seen by what stands beside the queue.
+    pub(crate) followed: u64,
     /// The epoch that records get now.
     pub(crate) run: u64,
     /// The last epoch that survives whatever comes: one that was told and begun, or used.
@@ -123,20 +129,77 @@ impl Ledger {
             .truncate(usize::try_from(next).expect("a sequence fits into memory"));
         self.written = next;
         self.durable = next;
+        self.stated = next;
         self.run = epoch;
         // Whatever was passed beyond the end, what is enqueued there now is passed by nobody.
         let acks = &mut self.acks;
         for place in [&mut acks.durable, &mut acks.written, &mut acks.tried] {
             *place = next.min(*place);
         }
+        let second = &mut self.second;
+        for place in [&mut second.durable, &mut second.written, &mut second.tried] {
+            *place = next.min(*place);
+        }
+    }
+
+    /// Nothing from here on can be gone with this setup: it was neither dropped nor, as far as it
+    /// had to be, acknowledged, saved, or old.
+    pub(crate) fn kept_from(&self, keep: Keep) -> u64 {
+        let dropped = self.next().saturating_sub(CAPACITY);
+        let mut done = self.acks.tried;
+        if self.second.presence == Presence::There {
+            done = done.min(self.second.tried);
+        }
+        let done = match keep {
+            Keep::Nothing => done,
+            Keep::UntilSnapshot => done.min(self.saved.durable.unwrap_or(0)),
+            Keep::Bytes => done.min(self.first_of_last(KEPT_BYTES)),
+        };
+        done.max(dropped)
+    }
+
+    /// The first of the last records that take up less than `bytes`, however they are padded.
+    fn first_of_last(&self, bytes: u64) -> u64 {
+        /// Header, alignment, and a page that is filled up.
+        const AROUND: u64 = 80 + 8 + 4096;
+        let mut left = bytes;
+        let kept = self.log.iter().rev().take_while(|entry| {
+            let needed = entry.length as u64 + AROUND;
+            let fits = left.checked_sub(needed);
+            left = fits.unwrap_or(0);
+            fits.is_some()
+        });
+        self.next() - kept.count() as u64
+    }
+
+    /// The first record from `sequence` on that the second consumer is given, or the end.
+    pub(crate) fn next_chosen(&self, sequence: u64) -> u64 {
+        let mut all = sequence..self.next();
+        all.find(|at| self.at(*at).is_chosen())
+            .unwrap_or(sequence.max(self.next()))
+    }
+
+    /// What a user's state of all records below `covers` is: their number, and a sum of their bytes
+    /// in order.
+    pub(crate) fn state(&self, covers: u64) -> State {
+        let mut state = State::default();
+        for sequence in 0..covers {
+            state.add(&self.at(sequence).payload());
+        }
+        state
     }
 
     /// The power was cut: what only a kill had spared is no longer promised.
     pub(crate) fn lose_power(self: &mut Arc<Self>) {
-        if (self.written, self.acks.written) != (self.durable, self.acks.durable) {
+        let written = (self.written, self.acks.written, self.second.written);
+        let durable = (self.durable, self.acks.durable, self.second.durable);
+        if (written, self.saved.written, self.stated) != (durable, self.saved.durable, 0) {
             let own = Arc::make_mut(self);
+            own.stated = 0;
             own.written = own.durable;
             own.acks.written = own.acks.durable;
+            own.second.written = own.second.durable;
+            own.saved.written = own.saved.durable;
         }
     }
 
@@ -162,8 +225,20 @@ impl Ledger {
             tried,
             self.epoch,
             self.run,
+            self.second.presence as u64,
+            self.second.durable,
+            self.second.written,
+            self.second.tried,
+            self.stated,
+            self.followed,
         ];
-        let promised = numbers.into_iter().fold(0, mix);
+        let Saved {
+            durable,
+            written,
+            tried,
+        } = self.saved;
+        let saved = [durable, written, tried].map(|covers| covers.map_or(0, |covers| covers + 1));
+        let promised = numbers.into_iter().chain(saved).fold(0, mix);
         let records = self
             .log
             .iter()

@@ -17,6 +17,8 @@ mod explore;
 mod ledger;
 mod life;
 mod machine;
+mod operation;
+mod promises;
 mod recorder;
 mod tally;
 mod text;

@@ -43,6 +43,7 @@ struct Tape {
     read_calls: AtomicU64,
     read_bytes: AtomicU64,
     read_largest: AtomicU64,
+    changes: AtomicU64,
 }
 
 /// A storage over a disk in memory, for one process.
@@ -63,6 +64,7 @@ impl Recorder {
                 read_calls: AtomicU64::new(0),
                 read_bytes: AtomicU64::new(0),
                 read_largest: AtomicU64::new(0),
+                changes: AtomicU64::new(0),
             }),
         }
     }
@@ -111,6 +113,11 @@ impl Recorder {
         }
     }
 
+    /// How many calls were made that change something, or could.
+    pub(crate) fn changes(&self) -> u64 {
+        self.tape.changes.load(Ordering::Relaxed)
+    }
+
     /// The disk as it is now.
     pub(crate) fn moment(&self, call: &'static str, name: &Arc<str>) -> Moment {
         Moment {
@@ -135,6 +142,7 @@ impl Recorder {
         act: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         self.alive()?;
+        self.tape.changes.fetch_add(1, Ordering::Relaxed);
         let outcome = act();
         if self.tape.is_recording.load(Ordering::Acquire) {
             let moment = self.moment(call, name);
@@ -192,6 +200,7 @@ impl Directory for Recorder {
     }
 
     fn lock(&self, name: &str, contents: &str) -> Result<Box<dyn Lock>> {
+        self.tape.changes.fetch_add(1, Ordering::Relaxed);
         self.tape.disk.lock(name, contents)
     }
 

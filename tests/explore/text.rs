@@ -10,7 +10,8 @@ use forebay::{CommitPadding, Integrity, Preallocate};
 
 use crate::cut::Cut;
 use crate::explore::{Step, Violation};
-use crate::workload::{Kind, Operation, Setup, Workload};
+use crate::operation::Operation;
+use crate::workload::{Keep, Kind, Setup, Workload};
 
 /// The text that replays `violation`.
 pub(crate) fn write(violation: &Violation) -> String {
@@ -30,6 +31,7 @@ pub(crate) fn write(violation: &Violation) -> String {
             "preallocate",
             preallocate_name(setup.preallocate).to_owned(),
         ),
+        ("keep", setup.keep.name().to_owned()),
         ("operations", operations.join(" ")),
         ("seed", workload.seed.to_string()),
     ];
@@ -98,6 +100,7 @@ fn read_pair(workload: &mut Workload, key: &str, value: &str) -> Option<()> {
                 .into_iter()
                 .find(|one| preallocate_name(*one) == value)?;
         }
+        "keep" => setup.keep = Keep::ALL.into_iter().find(|keep| keep.name() == value)?,
         "operations" => {
             let names = value.split_whitespace();
             workload.operations = names.map(Operation::parse).collect::<Option<_>>()?;

@@ -1,96 +1,37 @@
 //! What a queue goes through before the power is cut.
 
-use forebay::{CommitPadding, Integrity, Overflow, Preallocate, QueueOptions, SyncPolicy};
+use forebay::{
+    CommitPadding, Integrity, Overflow, Preallocate, QueueOptions, Retention, SyncPolicy,
+};
 
 use crate::dice::{Dice, mix};
+use crate::operation::Operation;
 
 /// More than any one operation enqueues without dropping any.
 pub(crate) const CAPACITY: u64 = 12;
 
+/// The name of the snapshots.
+pub(crate) const SNAPSHOTS: &str = "s";
+/// What is kept with [`Keep::Bytes`].
+pub(crate) const KEPT_BYTES: u64 = 24_576;
+
+/// What is kept of records that every consumer has acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Small,
-    Spanning,
-    Batch,
-    Rotate,
-    Ack,
-    AckDurable,
-    DropOldest,
-    Reclaim,
-    Sync,
-    Close,
-    /// A kill and another process.
-    Reopen,
-    /// One turn of what the commit thread does when nothing happens.
-    Idle,
-    /// A record without a byte.
-    Empty,
-    /// The consumer goes to the end, past what may be lost yet.
-    Seek,
+pub(crate) enum Keep {
+    Nothing,
+    Bytes,
+    UntilSnapshot,
 }
 
-impl Operation {
-    /// What the short sequences are made of.
-    pub(crate) const SHORT: [Self; 11] = [
-        Self::Small,
-        Self::Spanning,
-        Self::Batch,
-        Self::Rotate,
-        Self::Ack,
-        Self::AckDurable,
-        Self::DropOldest,
-        Self::Reclaim,
-        Self::Sync,
-        Self::Close,
-        Self::Reopen,
-    ];
-    /// What the long ones are made of, the usual more often.
-    const LONG: [Self; 21] = [
-        Self::Small,
-        Self::Small,
-        Self::Small,
-        Self::Small,
-        Self::Spanning,
-        Self::Spanning,
-        Self::Batch,
-        Self::Batch,
-        Self::Rotate,
-        Self::Ack,
-        Self::Ack,
-        Self::AckDurable,
-        Self::DropOldest,
-        Self::Reclaim,
-        Self::Sync,
-        Self::Close,
-        Self::Reopen,
-        Self::Idle,
-        Self::Idle,
-        Self::Empty,
-        Self::Seek,
-    ];
+impl Keep {
+    pub(crate) const ALL: [Self; 3] = [Self::Nothing, Self::Bytes, Self::UntilSnapshot];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Small => "small",
-            Self::Spanning => "spanning",
-            Self::Batch => "batch",
-            Self::Rotate => "rotate",
-            Self::Ack => "ack",
-            Self::AckDurable => "ack-durable",
-            Self::DropOldest => "drop-oldest",
-            Self::Reclaim => "reclaim",
-            Self::Sync => "sync",
-            Self::Close => "close",
-            Self::Reopen => "reopen",
-            Self::Idle => "idle",
-            Self::Empty => "empty",
-            Self::Seek => "seek",
+            Self::Nothing => "nothing",
+            Self::Bytes => "bytes",
+            Self::UntilSnapshot => "until-snapshot",
         }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        let mut all = Self::SHORT.into_iter().chain(Self::LONG);
-        all.find(|operation| operation.name() == name)
     }
 }
 
@@ -101,10 +42,13 @@ pub(crate) struct Setup {
     pub(crate) integrity: Integrity,
     pub(crate) padding: CommitPadding,
     pub(crate) preallocate: Preallocate,
+    pub(crate) keep: Keep,
 }
 
 impl Setup {
+    /// All that differ in how records are written; with the ways to keep them three times as many.
     pub(crate) const COUNT: usize = 36;
+    const ALL_COUNT: usize = Self::COUNT * Keep::ALL.len();
 
     /// One of all setups, by its number.
     pub(crate) fn of(number: usize) -> Self {
@@ -119,6 +63,7 @@ impl Setup {
             integrity: [Integrity::Chained, Integrity::Crc32c][number / 2 % 2],
             padding: padding[number / 4 % 3],
             preallocate: preallocate[number / 12 % 3],
+            keep: Keep::ALL[number / Self::COUNT % Keep::ALL.len()],
         }
     }
 
@@ -128,7 +73,13 @@ impl Setup {
         } else {
             SyncPolicy::Manual
         };
+        let retention = match self.keep {
+            Keep::Nothing => Retention::UntilAcked,
+            Keep::Bytes => Retention::KeepBytes(KEPT_BYTES),
+            Keep::UntilSnapshot => Retention::UntilSnapshot(SNAPSHOTS.to_owned()),
+        };
         QueueOptions::new()
+            .retention(retention)
             .segment_bytes(8192)
             .sync_policy(policy)
             .integrity(self.integrity)
@@ -144,6 +95,8 @@ pub(crate) enum Kind {
     /// One of all short sequences, the power cut in its last operation; the cuts in the ones
     /// before are those of a shorter sequence.
     Short,
+    /// The same with what readers do, after records that a second consumer has begun to take.
+    Readers,
     /// A long random sequence, the power cut anywhere.
     Long,
     /// Several threads at once, the power cut anywhere.
@@ -151,11 +104,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Short, Self::Long, Self::Threads];
+    pub(crate) const ALL: [Self; 4] = [Self::Short, Self::Readers, Self::Long, Self::Threads];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Short => "short",
+            Self::Readers => "readers",
             Self::Long => "long",
             Self::Threads => "threads",
         }
@@ -174,14 +128,51 @@ pub(crate) struct Workload {
 /// How many sequences of up to four operations there are, the one of none included.
 pub(crate) const SHORT_COUNT: usize = 1 + 11 + 121 + 1331 + 14_641;
 
+/// How many sequences of up to three operations of readers there are.
+const READERS_COUNT: usize = 1 + 13 + 169 + 2197;
+
+/// What readers find.
+const PRELUDE: [Operation; 6] = [
+    Operation::Rotate,
+    Operation::Rotate,
+    Operation::Batch,
+    Operation::MakeAtRecord,
+    Operation::AckAll,
+    Operation::Take,
+];
+
+/// The sequence `number` of all that are made of `from`, the shortest first.
+fn sequence(number: usize, from: &[Operation]) -> Vec<Operation> {
+    let mut rest = number;
+    let mut length = 0;
+    let mut count = 1;
+    while rest >= count {
+        rest -= count;
+        count *= from.len();
+        length += 1;
+    }
+    let operations = (0..length).map(|_| {
+        let operation = from[rest % from.len()];
+        rest /= from.len();
+        operation
+    });
+    operations.collect()
+}
+
 impl Workload {
     /// The workload `number` of the endless row that belongs to `seed`.
     pub(crate) fn of(number: usize, seed: u64) -> Self {
         let own = mix(seed, number as u64);
-        match number % 32 {
+        let (block, at) = (number / 32, number % 32);
+        match at {
             31 => Self::threads(own),
             7 | 15 | 23 => Self::long(own),
-            _ => Self::short(number - number / 8, seed),
+            3 | 11 | 19 => Self::readers(3 * block + at / 8, seed),
+            _ => {
+                let others = [3, 7, 11, 15, 19, 23];
+                let before = others.iter().filter(|other| **other < at).count();
+                Self::short(25 * block + at - before, seed)
+            }
         }
     }
 
@@ -190,37 +181,50 @@ impl Workload {
         /// Has no factor in common with the count.
         const STRIDE: usize = 9973;
         let round = number / SHORT_COUNT;
-        let mut rest = number % SHORT_COUNT * STRIDE % SHORT_COUNT;
+        let rest = number % SHORT_COUNT * STRIDE % SHORT_COUNT;
         let spread = usize::from(mix(rest as u64, 0).to_le_bytes()[0]);
         let setup = (spread + round * 7) % Setup::COUNT;
-        let mut length = 0;
-        let mut count = 1;
-        while rest >= count {
-            rest -= count;
-            count *= Operation::SHORT.len();
-            length += 1;
-        }
-        let operations = (0..length).map(|_| {
-            let operation = Operation::SHORT[rest % Operation::SHORT.len()];
-            rest /= Operation::SHORT.len();
-            operation
-        });
         Self {
             kind: Kind::Short,
-            operations: operations.collect(),
+            operations: sequence(rest, &Operation::SHORT),
             setup: Setup::of(setup),
             seed: mix(seed, round as u64),
         }
     }
 
+    /// One of all short sequences of what readers do, in the same way.
+    fn readers(number: usize, seed: u64) -> Self {
+        /// Has no factor in common with the count.
+        const STRIDE: usize = 1013;
+        let round = number / READERS_COUNT;
+        let rest = number % READERS_COUNT * STRIDE % READERS_COUNT;
+        let spread = usize::from(mix(rest as u64, 1).to_le_bytes()[0]);
+        let mut operations = PRELUDE.to_vec();
+        operations.extend(sequence(rest, &Operation::READERS));
+        Self {
+            kind: Kind::Readers,
+            operations,
+            setup: Setup::of((spread + round * 7) % Setup::ALL_COUNT),
+            seed: mix(seed, number as u64),
+        }
+    }
+
     fn long(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let setup = Setup::of(dice.below(Setup::COUNT));
+        let setup = Setup::of(dice.below(Setup::ALL_COUNT));
         let count = 8 + dice.below(25);
+        let has_readers = !dice.once_in(3);
+        let operations = (0..count).map(|_| {
+            if has_readers && dice.once_in(2) {
+                dice.pick(&Operation::LONG_READERS)
+            } else {
+                dice.pick(&Operation::LONG)
+            }
+        });
         Self {
             kind: Kind::Long,
             setup,
-            operations: (0..count).map(|_| dice.pick(&Operation::LONG)).collect(),
+            operations: operations.collect(),
             seed,
         }
     }
@@ -237,7 +241,7 @@ impl Workload {
     /// The operation from which on the power may be cut.
     pub(crate) fn explored_from(&self) -> usize {
         match self.kind {
-            Kind::Short => self.operations.len().saturating_sub(1),
+            Kind::Short | Kind::Readers => self.operations.len().saturating_sub(1),
             Kind::Long | Kind::Threads => 0,
         }
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use forebay::{Consumer, GapReason};
 
 use super::{CONSUMER, Judged, Life, require};
-use crate::workload::CAPACITY;
 
 impl Life {
-    fn consumer(&mut self) -> Judged<Consumer> {
+    pub(super) fn consumer(&mut self) -> Judged<Consumer> {
         if let Some(consumer) = self.consumer.take() {
             return Ok(consumer);
         }
@@ -34,7 +33,7 @@ impl Life {
 
     /// A consumer is about to be told of what was dropped: told, it never goes back.
     fn expect_floor(&mut self) -> Judged<u64> {
-        let floor = self.queue()?.next().get().saturating_sub(CAPACITY);
+        let floor = self.floor()?;
         let ledger = Arc::make_mut(&mut self.ledger);
         ledger.acks.tried = ledger.acks.tried.max(floor);
         self.recorder.expect(&self.ledger);
@@ -68,13 +67,16 @@ impl Life {
             );
             let entry = ledger.at(sequence);
             require!(
-                record.epoch.get() == entry.epoch && entry.payload() == record.payload,
+                record.epoch.get() == entry.epoch
+                    && record.kind == entry.kind()
+                    && entry.payload() == record.payload,
                 "delivers another record as {sequence}: {:?}",
                 String::from_utf8_lossy(&record.payload[..record.payload.len().min(20)])
             );
             ledger.name(sequence)?;
             expected += 1;
         }
+        let first = expected - count as u64;
         // Delivered is durable, and must stay.
         ledger.note_durable(expected);
         ledger.acks.tried = ledger.acks.tried.max(expected);
@@ -84,14 +86,20 @@ impl Life {
             consumer
                 .ack_through(last)
                 .map_err(|error| format!("ack: {error}"))?;
-            self.has_acked = true;
+            self.moved.first = true;
         }
+        let mut told = before;
         for gap in consumer.take_gaps() {
+            told = told.max(gap.range.end.get());
             require!(
                 gap.reason == GapReason::Dropped,
                 "a gap of another reason: {gap:?}"
             );
         }
+        require!(
+            told >= first,
+            "nothing is told of what is missing from {told} to {first}"
+        );
         let ledger = Arc::make_mut(&mut self.ledger);
         ledger.acks.written = expected.max(consumer.next_sequence().get());
         self.recorder.promise(&self.ledger);
@@ -109,7 +117,7 @@ impl Life {
         sought.map_err(|error| format!("seek: {error}"))?;
         Arc::make_mut(&mut self.ledger).acks.written = next.get();
         self.recorder.promise(&self.ledger);
-        self.has_acked = true;
+        self.moved.first = true;
         self.consumer = Some(consumer);
         Ok(())
     }

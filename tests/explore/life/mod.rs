@@ -1,16 +1,26 @@
 //! One queue in use by one process after the other, and what each was promised.
 
+mod beside;
 mod delivery;
+mod opened;
+mod saved;
+mod second;
+
+pub(crate) use beside::follow_image;
 
 use std::sync::Arc;
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{Consumer, Queue};
+use forebay::{Consumer, Entry, Follower, Queue};
 
-use crate::ledger::{Ledger, count_of};
+use crate::dice::{Dice, mix};
+use crate::ledger::Ledger;
 use crate::machine::Machine;
+use crate::operation::Operation;
+use crate::promises::Presence;
 use crate::recorder::{Moment, Recorder};
-use crate::workload::{Operation, Setup};
+use crate::workload::{Keep, Setup};
+use second::Handle;
 
 /// How the process before ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,20 +36,31 @@ pub(crate) type Judged<T = ()> = Result<T, String>;
 /// The consumer of all workloads.
 const CONSUMER: &str = "c";
 
+/// Which cursors this process wrote, and so syncs when idle.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    first: bool,
+    second: bool,
+}
+
 pub(crate) struct Life {
     setup: Setup,
     /// Of the machine, another one for each process.
     seed: u64,
+    /// What the operations leave open.
+    dice: Dice,
     recorder: Recorder,
-    /// Before the queue, so that it goes first.
+    /// Before the queue, so that they go first.
     consumer: Option<Consumer>,
+    second: Option<Handle>,
+    /// With what counts its calls.
+    follower: Option<(Recorder, Follower)>,
     queue: Option<Queue>,
     ledger: Arc<Ledger>,
     ended: Ended,
     /// Whether what the last open decided was durable when it returned.
     is_decided: bool,
-    /// Whether this process wrote the cursor, and so syncs it when idle.
-    has_acked: bool,
+    moved: Moved,
     is_recording: bool,
     /// Of processes that have ended.
     moments: Vec<Moment>,
@@ -66,13 +87,16 @@ impl Life {
         Self {
             setup,
             seed,
+            dice: Dice::new(mix(seed, 2)),
             recorder: Recorder::new(disk, Arc::clone(&ledger)),
             consumer: None,
+            second: None,
+            follower: None,
             queue: None,
             ledger,
             ended,
             is_decided: false,
-            has_acked: false,
+            moved: Moved::default(),
             is_recording: false,
             moments: Vec::new(),
         }
@@ -123,64 +147,6 @@ impl Life {
         self.queue.as_ref().ok_or_else(String::new)
     }
 
-    fn judge_opened(&mut self, queue: &Queue) -> Judged {
-        let report = queue.recovery();
-        let known = &self.ledger;
-        let (next, epoch) = (queue.next().get(), queue.epoch().get());
-        require!(
-            report.corruption.is_empty(),
-            "reported as corruption: {report:?}"
-        );
-        let least = known.written;
-        require!(
-            least <= next && next <= known.next(),
-            "the log ends at {next}, not in {least}..={}: {report:?}",
-            known.next()
-        );
-        require!(
-            known.may_end_at(next),
-            "half a batch: the log ends at {next}"
-        );
-        let (before, now) = (count_of(known.epoch), count_of(epoch));
-        require!(
-            now > before || report.clean && now == before,
-            "epoch {now} after {before}, clean: {}",
-            report.clean
-        );
-        require!(
-            report.clean || self.ended != Ended::Close,
-            "a clean close was not clean: {report:?}"
-        );
-        let names = queue.consumers();
-        require!(
-            names.iter().any(|name| name == CONSUMER) || !known.acks.exists,
-            "the consumer is gone"
-        );
-        self.judge_reads()?;
-        // What a killed process wrote into a slot may be in the cache only. Then this open has
-        // decided nothing, and its epoch is made durable before the first record has it.
-        self.is_decided = !report.clean || self.ended != Ended::Kill;
-        let ledger = Arc::make_mut(&mut self.ledger);
-        ledger.recover(next, epoch);
-        if self.is_decided {
-            ledger.epoch = epoch;
-        }
-        ledger.acks.exists = !names.is_empty();
-        self.recorder.promise(&self.ledger);
-        Ok(())
-    }
-
-    /// Opening reads a bounded number of bytes: some times what the files hold.
-    fn judge_reads(&self) -> Judged {
-        let held = self.disk().used_bytes();
-        let reads = self.recorder.reads();
-        require!(
-            reads.bytes <= 8 * held + 65_536 && reads.largest <= held + 8192 && reads.calls <= 400,
-            "opening {held} bytes took {reads:?}"
-        );
-        Ok(())
-    }
-
     pub(crate) fn run(&mut self, operation: Operation) -> Judged {
         match operation {
             Operation::Small => self.enqueue(&[120])?,
@@ -194,7 +160,16 @@ impl Life {
             Operation::DropOldest => self.enqueue(&[20; 10])?,
             Operation::Empty => self.enqueue(&[0])?,
             Operation::Seek => self.seek()?,
+            Operation::Take => drop(self.take(3, false)?),
+            Operation::Rewind => drop(self.take(2, true)?),
+            Operation::Remove => self.remove_second()?,
+            Operation::MakeAtEnd => self.make_second(true)?,
+            Operation::MakeAtRecord => self.make_second(false)?,
+            Operation::Publish => self.publish()?,
+            Operation::Replay => self.replay()?,
+            Operation::Follow => self.follow()?,
             Operation::Ack => drop(self.deliver(2)?),
+            Operation::AckAll => self.drain()?,
             Operation::AckDurable => {
                 self.deliver(2)?;
                 // Long enough for what takes several turns: the next segment is made and then
@@ -204,11 +179,7 @@ impl Life {
                 }
             }
             Operation::Idle => self.idle()?,
-            Operation::Reclaim => {
-                self.queue()?
-                    .reclaim()
-                    .map_err(|error| format!("reclaim: {error}"))?;
-            }
+            Operation::Reclaim => self.reclaim()?,
             Operation::Sync => {
                 self.queue()?
                     .sync()
@@ -220,11 +191,34 @@ impl Life {
         self.note_durable()
     }
 
+    fn reclaim(&mut self) -> Judged {
+        let reclaimed = self.queue()?.reclaim();
+        reclaimed.map_err(|error| format!("reclaim: {error}"))?;
+        let segments = self.queue()?.stats();
+        let segments = segments
+            .map_err(|error| format!("stats: {error}"))?
+            .segments;
+        let ledger = &self.ledger;
+        let next = ledger.next();
+        let has_second = ledger.second.presence == Presence::There;
+        let is_done = ledger.acks.written == next
+            && ledger.durable == next
+            && (!has_second || ledger.second.written == next);
+        require!(
+            !is_done || self.setup.keep != Keep::Nothing || segments <= 1,
+            "nobody needs anything, and {segments} segments are there"
+        );
+        Ok(())
+    }
+
     fn idle(&mut self) -> Judged {
         self.queue()?.run_background();
         let ledger = Arc::make_mut(&mut self.ledger);
-        if self.has_acked {
+        if self.moved.first {
             ledger.acks.durable = ledger.acks.written;
+        }
+        if self.moved.second {
+            ledger.second.durable = ledger.second.written;
         }
         self.recorder.promise(&self.ledger);
         Ok(())
@@ -236,10 +230,17 @@ impl Life {
         let first = ledger.next();
         let payloads = ledger.submit(lengths);
         self.recorder.expect(&self.ledger);
-        let queue = self.queue()?;
-        let given = match payloads.as_slice() {
-            [one] => queue.enqueue(one),
-            all => queue.enqueue_batch(all).map(|range| range.start),
+        let Some(queue) = &self.queue else {
+            return Ok(());
+        };
+        let known = self.ledger.log.iter().rev().take(lengths.len()).rev();
+        let entries = payloads.iter().zip(known);
+        let mut entries = entries.map(|(payload, known)| Entry::new(payload).kind(known.kind()));
+        let given = match (entries.next(), entries.len()) {
+            (Some(one), 0) => queue.enqueue(one),
+            (one, _) => queue
+                .enqueue_batch(one.into_iter().chain(entries))
+                .map(|range| range.start),
         };
         let given = given.map_err(|error| format!("enqueue: {error}"))?;
         require!(given.get() == first, "{given} was given, {first} was due");
@@ -264,13 +265,18 @@ impl Life {
             "an enqueue returned before its record was durable"
         );
         ledger.note_durable(durable);
+        ledger.stated = durable;
         self.recorder.promise(&self.ledger);
-        Ok(())
+        match &self.queue {
+            Some(queue) => self.judge_first(queue),
+            None => Ok(()),
+        }
     }
 
     fn close(&mut self) -> Judged {
         self.queue()?;
         self.consumer = None;
+        self.second = None;
         if let Some(queue) = self.queue.take() {
             queue.close().map_err(|error| format!("close: {error}"))?;
         }
@@ -278,9 +284,10 @@ impl Life {
         ledger.written = ledger.next();
         ledger.durable = ledger.next();
         ledger.acks.durable = ledger.acks.written;
+        ledger.second.durable = ledger.second.written;
         self.recorder.promise(&self.ledger);
         self.ended = Ended::Close;
-        self.has_acked = false;
+        self.moved = Moved::default();
         Ok(())
     }
 
@@ -290,10 +297,12 @@ impl Life {
         self.recorder.end();
         self.moments.extend(self.recorder.take_moments());
         self.consumer = None;
+        self.second = None;
+        self.follower = None;
         self.queue = None;
         self.recorder = Recorder::new(disk, Arc::clone(&self.ledger));
         self.ended = Ended::Kill;
-        self.has_acked = false;
+        self.moved = Moved::default();
         if self.is_recording {
             self.recorder.record();
         }
