@@ -134,7 +134,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A34",
         file: "consumer/front.rs",
         within: "fn readable(",
-        find: "self.note_gap(Gap::new(next..first, reason));",
+        find: "self.note_gap(Gap::new(from..first, reason));",
         replace: "let _ = reason;",
         killer: "it consumer::gaps::a_dropped_range_is_told_once",
     },
