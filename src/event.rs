@@ -83,6 +83,16 @@ impl Gap {
     }
 }
 
+/// Adds `gap` to the ones that are to be told, joined to the one before where they touch.
+pub(crate) fn join_gap(gaps: &mut Vec<Gap>, gap: Gap) {
+    match gaps.last_mut() {
+        Some(last) if last.reason == gap.reason && last.range.end == gap.range.start => {
+            last.range.end = gap.range.end;
+        }
+        Some(_) | None => gaps.push(gap),
+    }
+}
+
 /// Why a range of records is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

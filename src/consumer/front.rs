@@ -2,7 +2,7 @@
 
 use super::Consumer;
 use crate::error::{Corruption, Error, Result};
-use crate::event::{Gap, GapReason};
+use crate::event::{Gap, GapReason, join_gap};
 use crate::log::{Found, Place};
 use crate::position::Sequence;
 use crate::segment::Span;
@@ -102,14 +102,8 @@ impl Consumer {
         Ok(self.log.durable())
     }
 
-    /// Keeps a gap to be told, joined to the one before where they touch.
     fn note_gap(&mut self, gap: Gap) {
-        match self.gaps.last_mut() {
-            Some(last) if last.reason == gap.reason && last.range.end == gap.range.start => {
-                last.range.end = gap.range.end;
-            }
-            Some(_) | None => self.gaps.push(gap),
-        }
+        join_gap(&mut self.gaps, gap);
     }
 
     fn meet_damage(&mut self, corruption: Corruption) -> Result<()> {

@@ -45,6 +45,23 @@ impl Here {
         )
     }
 
+    /// Passes a damaged frame that held no record, where the very next record follows it; false
+    /// where that is not `next`.
+    pub(crate) fn pass_damaged_padding(&mut self, next: Sequence) -> Result<bool> {
+        self.resume(next, next)
+    }
+
+    /// Passes the damage from `next` on, to where good records go on in this segment; false where
+    /// that is not at `end`.
+    pub(crate) fn resume(&mut self, next: Sequence, end: Sequence) -> Result<bool> {
+        let mark = resync(&self.segment, self.offset, next)?;
+        let Some(mark) = mark.filter(|mark| mark.next == end) else {
+            return Ok(false);
+        };
+        self.offset = mark.offset;
+        Ok(true)
+    }
+
     /// Forgets what was read, which may be older than the file is now.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         self.stream.discard();
@@ -99,12 +116,7 @@ impl Log {
     /// The segment is found by the times at which segments were begun; in it, every record is
     /// looked at. So where a clock was set back, records of a time that came twice may be missed.
     pub(crate) fn first_since(self: &Arc<Self>, time: u64) -> Result<Sequence> {
-        let mut from = self.first();
-        for number in self.table().numbers() {
-            let known = self.table().known(number)?;
-            let begun_before = known.filter(|known| known.started_at < time);
-            from = begun_before.map_or(from, |known| from.max(known.base));
-        }
+        let from = self.first().max(self.table().base_before_time(time)?);
         let mut reader = LogReader::new(Arc::clone(self), from, None)?;
         loop {
             match reader.peek(self.next_written())? {

@@ -143,15 +143,14 @@ impl LogReader {
 
     /// Moves past damage, to where good records go on.
     pub(crate) fn skip(&mut self, damage: &Range<Sequence>) -> Result<()> {
-        let resumed = match &self.here {
-            Some(here) => resync(&here.segment, here.offset, self.next)?,
-            None => None,
+        let resumed = match &mut self.here {
+            Some(here) => here.resume(self.next, damage.end)?,
+            None => false,
         };
-        self.next = damage.end;
-        match (resumed, &mut self.here) {
-            (Some(mark), Some(here)) if mark.next == damage.end => here.offset = mark.offset,
-            _ => self.here = None,
+        if !resumed {
+            self.here = None;
         }
+        self.next = damage.end;
         Ok(())
     }
 
@@ -189,17 +188,11 @@ impl LogReader {
         Ok(self.here.is_some())
     }
 
-    /// Passes a damaged frame that held no record: the very next record follows it.
     fn pass_damaged_padding(&mut self) -> Result<bool> {
-        let Some(here) = &mut self.here else {
-            return Ok(false);
-        };
-        let mark = resync(&here.segment, here.offset, self.next)?;
-        let Some(mark) = mark.filter(|mark| mark.next == self.next) else {
-            return Ok(false);
-        };
-        here.offset = mark.offset;
-        Ok(true)
+        let next = self.next;
+        self.here
+            .as_mut()
+            .map_or(Ok(false), |here| here.pass_damaged_padding(next))
     }
 
     /// Goes to the first record of the segment after this one; false when that is not `next`.
@@ -270,15 +263,7 @@ impl LogReader {
 
     /// Where good records go on: further in this segment, in a later one, or at the end.
     fn damage_end(&self, number: SegmentNumber) -> Result<Sequence> {
-        let table = self.log.table();
-        let mut later = None;
-        for at in table.numbers().into_iter().filter(|at| *at >= number) {
-            let known = table.known(at)?.filter(|known| known.base > self.next);
-            if let Some(known) = known {
-                later = Some(known.base);
-                break;
-            }
-        }
+        let later = self.log.table().base_above(number, self.next)?;
         let bound = later.unwrap_or_else(|| self.log.next_written());
         let resumed = match &self.here {
             Some(here) => resync(&here.segment, here.offset, self.next)?,

@@ -168,6 +168,32 @@ impl SegmentTable {
         Ok(first)
     }
 
+    /// The largest base of a segment that was begun before `time`, in nanoseconds since 1970.
+    pub(crate) fn base_before_time(&self, time: u64) -> Result<Sequence> {
+        let mut base = Sequence::ZERO;
+        for number in self.numbers() {
+            let known = self.known(number)?;
+            let begun_before = known.filter(|known| known.started_at < time);
+            base = begun_before.map_or(base, |known| base.max(known.base));
+        }
+        Ok(base)
+    }
+
+    /// The first base above `sequence`, of `from` and the segments after it.
+    pub(crate) fn base_above(
+        &self,
+        from: SegmentNumber,
+        sequence: Sequence,
+    ) -> Result<Option<Sequence>> {
+        for number in self.numbers().into_iter().filter(|at| *at >= from) {
+            let known = self.known(number)?.filter(|known| known.base > sequence);
+            if let Some(known) = known {
+                return Ok(Some(known.base));
+            }
+        }
+        Ok(None)
+    }
+
     /// The path of a segment's file, for messages.
     pub(crate) fn path(&self, number: SegmentNumber) -> std::path::PathBuf {
         self.directory

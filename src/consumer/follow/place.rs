@@ -8,11 +8,11 @@ use super::reading::is_footer;
 use super::watch::{News, Watch};
 use crate::consumer::options::{Start, nanoseconds_of};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Gap, GapReason};
+use crate::event::{Gap, GapReason, join_gap};
 use crate::format::{SEGMENTS, SegmentFile};
 use crate::log::{Here, SegmentTable, find_in};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{FrameStream, Segment, Span, read_index_entry, resync, scan};
+use crate::segment::{FrameStream, Segment, Span, read_index_entry, scan};
 use crate::storage::Directory;
 
 /// A place in somebody else's log that moves forward.
@@ -85,13 +85,7 @@ impl Reading {
 
     fn begin_at_time(&mut self, time: SystemTime) -> Result<()> {
         let wanted = nanoseconds_of(time);
-        let table = self.list()?;
-        for number in table.numbers() {
-            let known = table.known(number)?;
-            if let Some(known) = known.filter(|known| known.started_at < wanted) {
-                self.next = self.next.max(known.base);
-            }
-        }
+        self.next = self.next.max(self.list()?.base_before_time(wanted)?);
         loop {
             match self.front() {
                 Ok(Some(span)) if span.header.time < wanted => self.pass(&span),
@@ -198,7 +192,8 @@ impl Reading {
     pub(super) fn look_up(&mut self) -> Result<bool> {
         let (_, first) = self.watch.first();
         if self.next < first {
-            self.note_gap(self.next..first, GapReason::Reclaimed);
+            let gap = Gap::new(self.next..first, GapReason::Reclaimed);
+            join_gap(&mut self.gaps, gap);
             self.next = first;
         }
         let (table, next) = (self.list()?, self.next);
@@ -226,17 +221,17 @@ impl Reading {
 
     /// Moves past damage, to where good records go on.
     pub(super) fn skip(&mut self, damage: &Range<Sequence>) -> Result<Gap> {
-        let resumed = match &self.here {
-            Some(here) => resync(&here.segment, here.offset, self.next)?,
-            None => None,
+        let resumed = match &mut self.here {
+            Some(here) => here.resume(self.next, damage.end)?,
+            None => false,
         };
-        match (resumed, &mut self.here) {
-            (Some(mark), Some(here)) if mark.next == damage.end => here.offset = mark.offset,
-            _ => self.here = None,
+        if !resumed {
+            self.here = None;
         }
         self.next = damage.end;
-        self.note_gap(damage.clone(), GapReason::Damaged);
-        Ok(Gap::new(damage.clone(), GapReason::Damaged))
+        let gap = Gap::new(damage.clone(), GapReason::Damaged);
+        join_gap(&mut self.gaps, gap.clone());
+        Ok(gap)
     }
 
     /// The verified record `due`, or what stands before it, at `offset` in the buffer.
@@ -247,16 +242,6 @@ impl Reading {
         let span = self.here.as_ref()?.stream.span_in_chunk(offset).ok()?;
         let is_next = span.header.sequence == due && !is_footer(&span);
         is_next.then_some(span)
-    }
-
-    /// Keeps a gap to be told, joined to the one before where they touch.
-    fn note_gap(&mut self, range: Range<Sequence>, reason: GapReason) {
-        match self.gaps.last_mut() {
-            Some(last) if last.reason == reason && last.range.end == range.start => {
-                last.range.end = range.end;
-            }
-            Some(_) | None => self.gaps.push(Gap::new(range, reason)),
-        }
     }
 
     pub(super) fn take_gaps(&mut self) -> Vec<Gap> {

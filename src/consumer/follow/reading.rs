@@ -79,7 +79,9 @@ impl Reading {
             self.here = None;
             return Ok(());
         }
-        if self.pass_damaged_padding()? {
+        if let Some(here) = &mut self.here
+            && here.pass_damaged_padding(self.next)?
+        {
             return Ok(());
         }
         let corruption = self.damage(defect)?;
@@ -144,19 +146,6 @@ impl Reading {
         }
     }
 
-    /// Passes a damaged frame that held no record: the very next record follows it.
-    fn pass_damaged_padding(&mut self) -> Result<bool> {
-        let Some(here) = &mut self.here else {
-            return Ok(false);
-        };
-        let mark = resync(&here.segment, here.offset, self.next)?;
-        let Some(mark) = mark.filter(|mark| mark.next == self.next) else {
-            return Ok(false);
-        };
-        here.offset = mark.offset;
-        Ok(true)
-    }
-
     /// The records from `next` up to where good ones go on, as damage.
     fn damage(&self, defect: Defect) -> Result<Corruption> {
         let table = self.list()?;
@@ -166,14 +155,8 @@ impl Reading {
             let holder = table.segment_of(self.next)?;
             (holder.unwrap_or(SegmentNumber::NONE), Offset::ZERO)
         };
-        let mut end = self.durable();
-        for later in table.numbers().into_iter().filter(|at| *at >= number) {
-            let known = table.known(later)?;
-            if let Some(known) = known.filter(|known| known.base > self.next) {
-                end = end.min(known.base);
-                break;
-            }
-        }
+        let later = table.base_above(number, self.next)?;
+        let mut end = later.map_or(self.durable(), |later| later.min(self.durable()));
         if let Some(here) = &self.here
             && let Some(mark) = resync(&here.segment, here.offset, self.next)?
             && mark.next > self.next

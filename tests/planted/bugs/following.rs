@@ -53,7 +53,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A34",
         file: "consumer/follow/place.rs",
         within: "fn look_up(",
-        find: "self.note_gap(self.next..first, GapReason::Reclaimed);",
+        find: "join_gap(&mut self.gaps, gap);",
         replace: "",
         killer: "follow reclaim::a_gap_is_told_once_and_reading_goes_on_at_the_first_record_that_is_left",
     },
