@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "inspect",
         &[
-            "error", "position", "format", "storage", "slots", "segment", "recovery",
+            "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
         ],
     ),
     // Not in any program: built for fuzz targets and tests alone.

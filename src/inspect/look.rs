@@ -1,4 +1,4 @@
-//! Looks, decides what opening would do, and looks again where a writer may have been in the way.
+//! Looks once, and decides what opening would do.
 
 #![deny(
     clippy::indexing_slicing,
@@ -9,18 +9,15 @@
 use std::path::Path;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::consumers::view_consumers;
 use super::inspection::Inspection;
 use super::oldest::oldest_waiting;
-use super::segments::{disk_bytes, view_segments};
-use crate::error::{Corruption, Error, ErrorKind, Result};
+use super::segments::disk_bytes;
+use super::settled::{Glance, settled_glance};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::{End, Identity};
 use crate::position::Sequence;
 use crate::recovery::{CorruptionPolicy, Plan, RecoveryReport, Refusal, Survey, make_plan, survey};
 use crate::storage::{Directory, DiskDirectory};
-
-/// How often to look until two looks agree. A writer that outruns all of them leaves the last.
-const LOOKS_MAX: usize = 8;
 
 /// What one look decides.
 #[derive(Debug)]
@@ -62,17 +59,31 @@ pub(super) struct Look {
 /// # Ok::<(), forebay::Error>(())
 /// ```
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
+    inspect_on(&DiskDirectory::open(path.as_ref())?)
+}
+
+/// Looks at the queue in `directory`, as [`inspect`] does.
+///
+/// # Errors
+///
+/// As [`inspect`].
+#[cfg_attr(
+    not(feature = "test-support"),
+    expect(unreachable_pub, reason = "public with the feature test-support")
+)]
+pub fn inspect_on(directory: &dyn Directory) -> Result<Inspection> {
     let started = Instant::now();
-    let directory = DiskDirectory::open(path.as_ref())?;
-    let mut look = settled_look(&directory)?;
-    let segments = view_segments(&directory, &look);
-    let consumers = view_consumers(&look, &segments);
+    let Glance {
+        mut look,
+        segments,
+        consumers,
+    } = settled_glance(directory)?;
     let lowest = consumers.iter().filter_map(|consumer| consumer.next).min();
     let floor = look.dropped.max(lowest.unwrap_or_default());
     let base = segments.first().and_then(|segment| segment.base);
     let next = look.end.next;
     let oldest = if floor < next {
-        oldest_waiting(&directory, &look, &segments, floor)
+        oldest_waiting(directory, &look, &segments, floor)
     } else {
         None
     };
@@ -94,49 +105,14 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
         waiting_records: next.since(floor),
         waiting_bytes: waiting.or(caught_up),
         oldest_waiting: oldest.map(|found| found.enqueued_at),
-        disk_bytes: disk_bytes(&directory),
+        disk_bytes: disk_bytes(directory),
         opening: look.opening,
         segments,
         consumers,
     })
 }
 
-/// A look that is not an accident of a writer at work. A record on its way into the file looks
-/// like a torn tail, or like damage when a later one was read too; a segment that is reclaimed
-/// meanwhile looks lost. What is really so is still so in the next look.
-fn settled_look(directory: &dyn Directory) -> Result<Look> {
-    let mut last: Option<Look> = None;
-    let mut vanished = None;
-    for _ in 0..LOOKS_MAX {
-        let mut look = match look_once(directory) {
-            Ok(look) => look,
-            // A segment was listed and then reclaimed.
-            Err(error) if error.is_missing() => {
-                vanished = Some(error);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let found = &look.opening;
-        let quiet = found.torn.is_none() && found.corruption.is_empty();
-        let again = last.as_ref().is_some_and(|last| {
-            last.opening.torn == found.torn && last.opening.corruption == found.corruption
-        });
-        if quiet || again {
-            return Ok(look);
-        }
-        if let Some(last) = &last {
-            // Without agreement in the end, only what two looks in a row saw is told.
-            let seen = |damage: &Corruption| last.opening.corruption.contains(damage);
-            look.opening.corruption.retain(seen);
-            look.opening.torn = None;
-        }
-        last = Some(look);
-    }
-    last.ok_or_else(|| vanished.unwrap_or_else(|| no_queue(directory)))
-}
-
-fn look_once(directory: &dyn Directory) -> Result<Look> {
+pub(super) fn look_once(directory: &dyn Directory) -> Result<Look> {
     let survey = survey(directory)?;
     let (identity, state, end, opening) =
         match make_plan(&survey, CorruptionPolicy::default(), false) {
@@ -164,7 +140,7 @@ fn look_once(directory: &dyn Directory) -> Result<Look> {
     })
 }
 
-fn no_queue(directory: &dyn Directory) -> Error {
+pub(super) fn no_queue(directory: &dyn Directory) -> Error {
     Error::at(ErrorKind::NotFound, "no queue is here", directory.path())
 }
 

@@ -9,6 +9,9 @@ mod inspection;
 mod look;
 mod oldest;
 mod segments;
+mod settled;
 
 pub use inspection::{ConsumerView, Inspection, SegmentRole, SegmentView};
 pub use look::inspect;
+#[cfg(feature = "test-support")]
+pub use look::inspect_on;

@@ -1,15 +1,42 @@
 //! Looking at a queue: on a closed one, on one that was killed, beside a live writer, on damage,
 //! and without changing a byte.
 
+mod moments;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use forebay::inspect::{Inspection, SegmentRole, inspect};
-use forebay::{ErrorKind, Preallocate, Queue, QueueOptions, QueueStats, Sequence, SyncPolicy};
+use forebay::{
+    ErrorKind, Host, Preallocate, Queue, QueueOptions, QueueStats, Sequence, SyncPolicy,
+};
+
+/// A machine without threads: what a queue does in the background it does when told to.
+#[derive(Debug)]
+struct Still;
+
+impl Host for Still {
+    fn now(&self) -> u64 {
+        0
+    }
+
+    fn random(&self) -> u64 {
+        1
+    }
+
+    fn process(&self) -> u32 {
+        std::process::id()
+    }
+
+    fn has_threads(&self) -> bool {
+        false
+    }
+}
 
 /// Small segments, so that a few hundred records fill several.
 fn options() -> QueueOptions {
@@ -311,7 +338,8 @@ fn the_next_segment_that_is_made_ready_is_no_damage() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("queue");
         let options = options().preallocate(preallocate);
-        let queue = options.open(&path).expect("a new queue");
+        let still = options.host(Arc::new(Still));
+        let queue = still.open(&path).expect("a new queue");
         queue.enqueue("record").expect("room");
         queue.run_background();
         let found = inspect(&path).expect("a queue");

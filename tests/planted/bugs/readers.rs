@@ -147,4 +147,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "log.next()",
         killer: "it consumer::upsets::a_snapshot_covers_nothing_that_is_only_on_its_way",
     },
+    Bug {
+        name: "told-after-one-look",
+        breaks: "I15",
+        file: "inspect/settled.rs",
+        within: "fn settled_glance(",
+        find: "before.as_ref() == Some(&alarms)",
+        replace: "before.is_none()",
+        killer: "inspect moments::what_only_one_look_sees_is_not_told",
+    },
 ];
