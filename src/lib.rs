@@ -76,7 +76,10 @@ mod interleave;
 
 #[cfg(feature = "json")]
 pub use buffer::Json;
-pub use buffer::{Bincode, BufferConfig, Bytes, Codec, CodecError, EventBuffer};
+pub use buffer::{
+    AsyncSink, Bincode, BufferConfig, Bytes, Codec, CodecError, Delivery, EventBuffer, Refusal,
+    Sink, SinkError, SinkFuture,
+};
 pub use consumer::{
     Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, Follower, HandlerError, Lag, Record,
     RestartPolicy, Start, Worker, WorkerOptions,
@@ -86,7 +89,7 @@ pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
 #[cfg(feature = "test-support")]
 pub use log::Host;
-pub use position::{Epoch, Offset, Position, QueueId, SegmentNumber, Sequence};
+pub use position::{Epoch, Offset, Position, QueueId, RecordId, SegmentNumber, Sequence};
 pub use queue::{
     CommitPadding, Entry, Overflow, Preallocate, Queue, QueueOptions, QueueStats, Retention,
     SyncPolicy, Ticket,

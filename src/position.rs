@@ -225,6 +225,26 @@ impl fmt::Display for QueueId {
     }
 }
 
+/// What names a record for ever, whichever queue, machine or run of the log it came from.
+///
+/// Shown as the queue's identity, the epoch and the sequence with hyphens between, for a receiver
+/// that knows what it has by text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RecordId {
+    /// The queue.
+    pub queue: QueueId,
+    /// The run of the log that wrote the record.
+    pub epoch: Epoch,
+    /// The record's number.
+    pub sequence: Sequence,
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.queue, self.epoch, self.sequence)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

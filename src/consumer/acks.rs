@@ -77,7 +77,7 @@ impl Consumer {
             self.reader.pass(last);
         }
         Ok(Batch {
-            source: (&self.reader).into(),
+            source: self.reader.here(),
             spans: &self.spans,
         })
     }
@@ -171,7 +171,7 @@ impl Consumer {
                 sequence,
                 accepted: false,
             };
-            if sink(&Record::new(&self.reader, &span)).is_err() {
+            if sink(&Record::new(self.reader.here(), &span)).is_err() {
                 break;
             }
             in_flight.accepted = true;

@@ -168,7 +168,7 @@ impl Consumer {
         self.spans.clear();
         self.spans.extend(front);
         let span = self.spans.first();
-        Ok(span.map(|span| Record::new(&self.reader, span)))
+        Ok(span.map(|span| Record::new(self.reader.here(), span)))
     }
 
     /// The next records, at most `max`, without moving on. There may be fewer than are waiting:
@@ -180,7 +180,7 @@ impl Consumer {
     pub fn peek_batch(&mut self, max: usize) -> Result<Batch<'_>> {
         self.fill_batch(max)?;
         Ok(Batch {
-            source: (&self.reader).into(),
+            source: self.reader.here(),
             spans: &self.spans,
         })
     }

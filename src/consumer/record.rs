@@ -2,26 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::log::LogReader;
-use crate::position::{Epoch, Sequence};
-use crate::segment::{FrameStream, Span};
+use crate::log::Here;
+use crate::position::{Epoch, QueueId, RecordId, Sequence};
+use crate::segment::Span;
 
-/// The read buffer that records are borrowed from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Source<'a> {
-    /// `None` before anything was read: there is no record then.
-    pub(super) stream: Option<&'a FrameStream>,
-    pub(super) epoch: Epoch,
-}
-
-impl<'a> From<&'a LogReader> for Source<'a> {
-    fn from(reader: &'a LogReader) -> Self {
-        Self {
-            stream: reader.stream(),
-            epoch: reader.epoch().unwrap_or_default(),
-        }
-    }
-}
+/// The segment, with its read buffer, that records are borrowed from; none before anything was
+/// read, and there is no record then.
+type Source<'a> = Option<&'a Here>;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,21 +27,33 @@ pub struct Record<'a> {
     /// The run of the log that wrote it: with the queue's id and the sequence it names the record
     /// for ever.
     pub epoch: Epoch,
+    /// The queue's identity.
+    pub queue: QueueId,
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn new(source: impl Into<Source<'a>>, span: &Span) -> Self {
-        let source = source.into();
-        let stream = source.stream;
-        let bytes = stream.map_or(&[][..], |stream| stream.payload(span));
+    pub(crate) fn new(source: Source<'a>, span: &Span) -> Self {
+        let bytes = source.map_or(&[][..], |here| here.stream.payload(span));
         let (key, payload) = span.header.divide(bytes);
+        let header = source.map(|here| &here.segment.header);
         Self {
             sequence: span.header.sequence,
             kind: span.header.kind,
             enqueued_at: UNIX_EPOCH + Duration::from_nanos(span.header.time),
             payload,
             key,
-            epoch: source.epoch,
+            epoch: header.map_or_else(Epoch::default, |header| header.epoch),
+            queue: header.map_or_else(QueueId::default, |header| header.queue),
+        }
+    }
+
+    /// What names the record for ever: what a receiver can know a redelivery by.
+    #[must_use]
+    pub fn id(&self) -> RecordId {
+        RecordId {
+            queue: self.queue,
+            epoch: self.epoch,
+            sequence: self.sequence,
         }
     }
 }

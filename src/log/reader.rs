@@ -8,7 +8,7 @@ use super::lookup::{Here, find};
 use crate::error::{Corruption, Result};
 use crate::format::{Control, Defect};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
-use crate::segment::{FrameStream, Span, resync};
+use crate::segment::{Span, resync};
 
 /// A place in the log that moves forward.
 #[derive(Debug)]
@@ -123,14 +123,9 @@ impl LogReader {
         here.stream.span_in_chunk(offset).ok()
     }
 
-    /// The frames of the segment that the reader is in.
-    pub(crate) fn stream(&self) -> Option<&FrameStream> {
-        self.here.as_ref().map(|here| &here.stream)
-    }
-
-    /// The epoch of the segment that the reader is in.
-    pub(crate) fn epoch(&self) -> Option<crate::position::Epoch> {
-        self.here.as_ref().map(|here| here.segment.header.epoch)
+    /// The segment that the reader is in, with what was read of it.
+    pub(crate) fn here(&self) -> Option<&Here> {
+        self.here.as_ref()
     }
 
     /// Moves past a span.

@@ -143,7 +143,7 @@ impl Replay {
         match self.reader.peek(self.end)? {
             Found::Record(span) => {
                 self.span = Some(span);
-                Ok(Some(Record::new(&self.reader, &span)))
+                Ok(Some(Record::new(self.reader.here(), &span)))
             }
             Found::End => Ok(None),
             Found::Damage(damage) if self.log.first() > damage.range.start => {

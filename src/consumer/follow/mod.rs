@@ -12,7 +12,7 @@ use std::time::Duration;
 use place::Reading;
 
 use super::options::Start;
-use super::record::{Batch, Record, Source};
+use super::record::{Batch, Record};
 use crate::error::Result;
 use crate::event::Gap;
 use crate::format::wide;
@@ -172,9 +172,8 @@ impl Follower {
                 self.reading.pass(last);
             }
         }
-        let (stream, epoch) = self.reading.buffer();
         Ok(Batch {
-            source: Source { stream, epoch },
+            source: self.reading.here(),
             spans: &self.spans,
         })
     }

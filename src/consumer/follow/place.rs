@@ -12,7 +12,7 @@ use crate::event::{Gap, GapReason, join_gap};
 use crate::format::{SEGMENTS, SegmentFile};
 use crate::log::{Here, SegmentTable, find_in};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{FrameStream, Segment, Span, read_index_entry, scan};
+use crate::segment::{Segment, Span, read_index_entry, scan};
 use crate::storage::Directory;
 
 /// A place in somebody else's log that moves forward.
@@ -111,11 +111,9 @@ impl Reading {
         self.watch.durable()
     }
 
-    /// The buffer that spans are in, and the epoch of what is in it.
-    pub(super) fn buffer(&self) -> (Option<&FrameStream>, Epoch) {
-        let here = self.here.as_ref();
-        let epoch = here.map(|here| here.segment.header.epoch);
-        (here.map(|here| &here.stream), epoch.unwrap_or_default())
+    /// The segment with the buffer that spans are in.
+    pub(super) fn here(&self) -> Option<&Here> {
+        self.here.as_ref()
     }
 
     /// Whether a durable record is to be read, after a look if there was none.
