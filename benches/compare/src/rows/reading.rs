@@ -17,8 +17,8 @@ use crate::payloads::Payloads;
 use crate::peer::Result;
 
 const LIMIT: f64 = 1.1;
-/// Of a second, for a consumer that waits.
-const IDLE_MS: f64 = 0.1;
+/// Of a second, for a consumer that waits. Looking at the time spent takes a tenth of it.
+const IDLE_MS: f64 = 1.0;
 const IDLE: &str = "reading-idle";
 
 fn few(plan: &Plan) -> u64 {
