@@ -4,7 +4,7 @@
 //! record acknowledged above it is not handed out again by this handle, but by the next one: only
 //! the frontier is stored.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::position::{Position, Sequence};
 
@@ -14,7 +14,8 @@ pub(super) type Standing = Option<(Position, u64)>;
 /// Records that are out.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    out: BTreeMap<Sequence, Out>,
+    /// In order. Records come at the end and go from the front, which moves none of the others.
+    out: VecDeque<(Sequence, Out)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,30 +42,40 @@ impl Window {
     }
 
     pub(super) fn contains(&self, sequence: Sequence) -> bool {
-        self.out.contains_key(&sequence)
+        self.place(sequence).is_ok()
     }
 
     pub(super) fn is_acknowledged(&self, sequence: Sequence) -> bool {
-        self.out.get(&sequence).is_some_and(|out| out.acknowledged)
+        let at = self.place(sequence).ok();
+        at.and_then(|at| self.out.get(at))
+            .is_some_and(|(_, out)| out.acknowledged)
     }
 
     /// The record `sequence` is out now, if it was not before.
     pub(super) fn hand_out(&mut self, sequence: Sequence, standing: Standing) {
-        self.out.entry(sequence).or_insert(Out {
-            standing,
-            acknowledged: false,
-        });
+        if let Err(at) = self.place(sequence) {
+            let out = Out {
+                standing,
+                acknowledged: false,
+            };
+            self.out.insert(at, (sequence, out));
+        }
     }
 
     pub(super) fn acknowledge(&mut self, sequence: Sequence) {
-        if let Some(out) = self.out.get_mut(&sequence) {
+        if let Ok(at) = self.place(sequence)
+            && let Some((_, out)) = self.out.get_mut(at)
+        {
             out.acknowledged = true;
         }
     }
 
     /// Acknowledges everything that is out up to and including `sequence`.
     pub(super) fn acknowledge_through(&mut self, sequence: Sequence) {
-        for out in self.out.range_mut(..=sequence).map(|(_, out)| out) {
+        for (at, out) in &mut self.out {
+            if *at > sequence {
+                break;
+            }
             out.acknowledged = true;
         }
     }
@@ -78,7 +89,7 @@ impl Window {
 
     /// What follows the last record that is out.
     pub(super) fn end(&self) -> Sequence {
-        let last = self.out.last_key_value();
+        let last = self.out.back();
         last.map_or(Sequence::ZERO, |(last, _)| last.plus(1))
     }
 
@@ -100,15 +111,22 @@ impl Window {
 
     /// Forgets everything before `sequence`.
     pub(super) fn forget_below(&mut self, sequence: Sequence) {
-        while let Some(first) = self.out.first_entry()
-            && *first.key() < sequence
-        {
-            first.remove();
-        }
+        let below = self.out.partition_point(|(at, _)| *at < sequence);
+        drop(self.out.drain(..below));
     }
 
     pub(super) fn clear(&mut self) {
         self.out.clear();
+    }
+
+    /// Where `sequence` is among what is out, or belongs.
+    fn place(&self, sequence: Sequence) -> Result<usize, usize> {
+        match self.out.back() {
+            Some((last, _)) if *last >= sequence => {
+                self.out.binary_search_by_key(&sequence, |(at, _)| *at)
+            }
+            Some(_) | None => Err(self.out.len()),
+        }
     }
 }
 
@@ -139,6 +157,19 @@ mod tests {
         assert_eq!((window.run().records, frontier(&window)), (3, Some(6)));
         window.acknowledge(Sequence::new(6));
         assert_eq!((window.run().records, frontier(&window)), (4, None));
+    }
+
+    #[test]
+    fn records_that_come_late_stand_where_they_belong() {
+        let mut window = window(4..6);
+        for late in [1, 3, 2] {
+            window.hand_out(Sequence::new(late), None);
+        }
+        window.acknowledge_through(Sequence::new(2));
+        assert_eq!((window.run().records, frontier(&window)), (2, Some(3)));
+        window.forget_below(Sequence::new(4));
+        assert_eq!((window.len(), window.end()), (2, Sequence::new(6)));
+        assert!(!window.contains(Sequence::new(3)) && window.contains(Sequence::new(4)));
     }
 
     #[test]

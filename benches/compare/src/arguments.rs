@@ -14,6 +14,7 @@ forebay beside other embedded queues and logs, each in its true durability class
   forebay-compare honesty  [options]        count the syncs that each peer really makes
   forebay-compare show FILE [--svg FILE]    draw the results of an earlier run
   forebay-compare rows     [options]        measure forebay against itself, row by row
+  forebay-compare read     [options]        read a whole backlog; a table of Markdown
   forebay-compare list                      the peers, how each is used, and the classes
 
   --peers A,B      only these (raw is always measured); default: all
@@ -24,6 +25,7 @@ forebay beside other embedded queues and logs, each in its true durability class
   --rounds N       interleaved rounds; default 5
   --seconds S      of measurement in a cell; default 1
   --size BYTES     of a record; default 256
+  --records N      records that are read in `read`; default 1000000
   --waiting N      records that wait before drain (default 200000), reopen and killed (1000000)
   --calls N        commits of a thread in `honesty`; default 200
   --seed N         of the order; default 1
@@ -46,6 +48,7 @@ pub struct Arguments {
     pub seconds: Option<f64>,
     pub size: Option<usize>,
     pub waiting: Option<u64>,
+    pub records: Option<u64>,
     pub calls: Option<u64>,
     pub seed: Option<u64>,
     pub sync_microseconds: u64,
@@ -70,6 +73,7 @@ impl Arguments {
                 "--rounds" => arguments.rounds = Some(number(&word, &value()?)?),
                 "--seconds" => arguments.seconds = Some(number(&word, &value()?)?),
                 "--size" => arguments.size = Some(number(&word, &value()?)?),
+                "--records" => arguments.records = Some(number(&word, &value()?)?),
                 "--waiting" => arguments.waiting = Some(number(&word, &value()?)?),
                 "--calls" => arguments.calls = Some(number(&word, &value()?)?),
                 "--sync-us" => arguments.sync_microseconds = number(&word, &value()?)?,

@@ -15,6 +15,7 @@ mod payloads;
 mod peer;
 mod peers;
 mod random;
+mod read;
 mod report;
 mod rounds;
 mod rows;
@@ -56,7 +57,9 @@ fn command(arguments: &Arguments) -> peer::Result<()> {
             Ok(())
         }
         "rows" => rows::command(arguments),
+        "read" => read::command(arguments),
         "cell" => one_cell(arguments),
+        "read-cell" => read::one_cell(arguments),
         "row-cell" => rows::one_cell(arguments),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -6,6 +6,7 @@ mod campaign;
 mod capacity;
 mod finding;
 mod open;
+mod reading;
 mod report;
 mod rotation;
 mod sample;
@@ -40,7 +41,7 @@ struct Row {
     judge: fn(&Samples, &Plan) -> Vec<Finding>,
 }
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     Row {
         name: "sizes",
         demand: "no cliff: cost within 1.3 x of (fixed cost + bytes / bulk rate)",
@@ -54,6 +55,13 @@ const ROWS: [Row; 7] = [
         tasks: backlog::tasks,
         run: backlog::run,
         judge: backlog::judge,
+    },
+    Row {
+        name: "reading",
+        demand: "a record of a backlog ten times as long within 1.1 x; who waits runs not at all",
+        tasks: reading::tasks,
+        run: reading::run,
+        judge: reading::judge,
     },
     Row {
         name: "capacity",
@@ -225,7 +233,7 @@ mod tests {
     #[test]
     fn a_row_finds_the_cells_that_it_asked_for() {
         let plan = Plan::new(&Arguments::default());
-        // The other two need more than the figures that every cell has.
+        // The others need more than the figures that every cell has.
         let rows = ["sizes", "capacity", "rotation", "submit", "sqlite"];
         for row in rows.into_iter().filter_map(find) {
             let mut samples = Samples::default();
