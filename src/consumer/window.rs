@@ -82,7 +82,8 @@ impl Window {
 
     /// Nothing before `sequence` counts as acknowledged.
     pub(super) fn refuse_below(&mut self, sequence: Sequence) {
-        for out in self.out.range_mut(..sequence).map(|(_, out)| out) {
+        let below = self.out.partition_point(|(at, _)| *at < sequence);
+        for (_, out) in self.out.range_mut(..below) {
             out.acknowledged = false;
         }
     }
