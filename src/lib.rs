@@ -78,7 +78,7 @@ mod interleave;
 pub use buffer::Json;
 pub use buffer::{
     AsyncSink, Bincode, BufferConfig, Bytes, Codec, CodecError, Delivery, EventBuffer, Refusal,
-    Sink, SinkError, SinkFuture,
+    Sent, Sink, SinkError, SinkFuture,
 };
 pub use consumer::{
     Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, Follower, HandlerError, Lag, Record,

@@ -1,5 +1,8 @@
 //! Events to bytes and back. The one file that knows `bincode`.
 
+use crate::error::{Error, ErrorKind};
+use crate::position::Sequence;
+
 /// Why a codec could not do it.
 pub type CodecError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -37,6 +40,12 @@ pub trait Codec<T> {
     ///
     /// Whatever keeps the bytes from being an event.
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError>;
+}
+
+/// The error of an event that its codec does not know.
+pub(super) fn undecodable(sequence: Sequence, why: &CodecError) -> Error {
+    let what = format!("the event {sequence} cannot be decoded: {why}");
+    Error::new(ErrorKind::Decode, what)
 }
 
 /// The default codec: compact, for types whose serde form has every field always.

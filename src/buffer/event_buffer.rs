@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Mutex, MutexGuard};
-
-use super::codec::{Bincode, Codec};
+use super::codec::{Bincode, Codec, undecodable};
 use super::config::BufferConfig;
-use crate::consumer::Consumer;
+use super::courier::Courier;
+use super::desk::Desk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::position::Sequence;
 use crate::queue::{Entry, Overflow, Queue, QueueOptions};
@@ -44,9 +44,11 @@ const CONSUMER: &str = "buffer";
 /// # Ok::<(), forebay::Error>(())
 /// ```
 pub struct EventBuffer<T, C = Bincode> {
-    queue: Queue,
-    consumer: Mutex<Consumer>,
-    codec: C,
+    /// First, so that the thread ends before what it works on.
+    courier: OnceLock<Courier>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) queue: Queue,
+    pub(super) codec: C,
     capacity: usize,
     event: PhantomData<fn(T) -> T>,
 }
@@ -114,10 +116,11 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
             .max_records(records)
             .overflow(Overflow::DropOldest)
             .open(path)?;
-        let consumer = Mutex::new(queue.consumer(CONSUMER)?);
+        let desk = Arc::new(Desk::new(queue.consumer(CONSUMER)?));
         Ok(Self {
+            courier: OnceLock::new(),
+            desk,
             queue,
-            consumer,
             codec,
             capacity,
             event: PhantomData,
@@ -192,20 +195,18 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
     /// when the first event waiting is not one that the codec knows (a drain that meets it later
     /// ends before it): [`skip`](Self::skip) gives it up; otherwise as for [`Consumer::drain`].
     pub fn drain<E>(&self, mut sink: impl FnMut(T) -> std::result::Result<(), E>) -> Result<usize> {
-        let mut consumer = self.lease()?;
-        let mut undecodable = None;
+        let lease = self.desk.lease()?;
+        let mut consumer = lease.consumer()?;
+        let mut unknown = None;
         let accepted = consumer.drain(|record| match self.codec.decode(record.payload) {
             Ok(event) => sink(event).map_err(drop),
             Err(why) => {
-                undecodable = Some((record.sequence, why));
+                unknown = Some((record.sequence, why));
                 Err(())
             }
         })?;
-        match undecodable {
-            Some((sequence, why)) if accepted == 0 => {
-                let what = format!("the event {sequence} cannot be decoded: {why}");
-                Err(Error::new(ErrorKind::Decode, what))
-            }
+        match unknown {
+            Some((sequence, why)) if accepted == 0 => Err(undecodable(sequence, &why)),
             Some(_) | None => Ok(accepted),
         }
     }
@@ -217,7 +218,8 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
     ///
     /// As for [`drain`](Self::drain).
     pub fn skip(&self) -> Result<Option<Sequence>> {
-        let mut consumer = self.lease()?;
+        let lease = self.desk.lease()?;
+        let mut consumer = lease.consumer()?;
         let Some(sequence) = consumer.peek()?.map(|record| record.sequence) else {
             return Ok(None);
         };
@@ -225,9 +227,12 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
         Ok(Some(sequence))
     }
 
-    fn lease(&self) -> Result<MutexGuard<'_, Consumer>> {
-        self.consumer
-            .try_lock()
-            .ok_or_else(|| Error::new(ErrorKind::Busy, "another drain of the buffer is under way"))
+    /// The thread that does the file work of futures, started by the first of them.
+    pub(super) fn courier(&self) -> Result<&Courier> {
+        if let Some(courier) = self.courier.get() {
+            return Ok(courier);
+        }
+        let courier = Courier::start(&self.desk)?;
+        Ok(self.courier.get_or_init(|| courier))
     }
 }

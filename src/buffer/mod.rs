@@ -1,8 +1,15 @@
 //! The typed face: events of one type, in order, bounded.
 
+mod answer;
 mod codec;
 mod config;
+mod courier;
+mod desk;
+mod drain;
 mod event_buffer;
+mod flight;
+mod send;
+mod sent;
 mod sink;
 
 #[cfg(feature = "json")]
@@ -10,4 +17,5 @@ pub use codec::Json;
 pub use codec::{Bincode, Bytes, Codec, CodecError};
 pub use config::BufferConfig;
 pub use event_buffer::EventBuffer;
+pub use sent::Sent;
 pub use sink::{AsyncSink, Delivery, Refusal, Sink, SinkError, SinkFuture};

@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
-use crate::position::{QueueId, RecordId};
+use crate::consumer::Record;
+use crate::position::{QueueId, RecordId, Sequence};
 
 /// An event on its way to a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,38 @@ pub struct Delivery<T> {
     pub key: Option<[u8; 16]>,
 }
 
+impl Delivery<()> {
+    /// What `record` holds, not decoded yet.
+    pub(super) fn of(record: &Record<'_>) -> Self {
+        Self {
+            event: (),
+            payload: record.payload.to_vec(),
+            kind: record.kind,
+            enqueued_at: record.enqueued_at,
+            record: Some(record.id()),
+            key: record.key,
+        }
+    }
+
+    /// The same, with the event that is in it.
+    pub(super) fn carrying<T>(self, event: T) -> Delivery<T> {
+        Delivery {
+            event,
+            payload: self.payload,
+            kind: self.kind,
+            enqueued_at: self.enqueued_at,
+            record: self.record,
+            key: self.key,
+        }
+    }
+}
+
 impl<T> Delivery<T> {
+    /// The sequence of its record; 0 where it never was in the buffer.
+    pub(super) fn sequence(&self) -> Sequence {
+        self.record.map_or(Sequence::ZERO, |record| record.sequence)
+    }
+
     /// What names the event for ever, the same text each time that it is delivered: what a
     /// receiver can know a redelivery by. The key where there is one, else the record.
     #[must_use]

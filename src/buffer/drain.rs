@@ -1,0 +1,281 @@
+//! One asynchronous drain: reads ahead, keeps the sink busy, acknowledges in order.
+//!
+//! Everything is in one state, and one poll turns it on: nothing is awaited in between, so there is
+//! no place where a drain that is dropped could have half done something.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::answer::Answer;
+use super::codec::{Codec, undecodable};
+use super::courier::Courier;
+use super::desk::{Errand, Haul, Lease};
+use super::flight::Flight;
+use super::sent::Sent;
+use super::sink::{AsyncSink, Delivery, SinkError};
+use crate::error::{Error, ErrorKind, Result};
+use crate::position::Sequence;
+use crate::queue::Queue;
+
+/// How many records are read ahead of the sink at most.
+const AHEAD_RECORDS: usize = 256;
+/// With so many bytes read ahead no more are read.
+const AHEAD_BYTES: usize = 1 << 20;
+/// How many events one poll hands to the sink before others have their turn on the executor.
+const LAUNCHES_PER_POLL: usize = 128;
+
+/// What is known of the records that were not read yet.
+#[derive(Debug)]
+enum Input {
+    /// There may be some.
+    Open,
+    /// There were none when it was last looked.
+    Dry,
+    /// The next one cannot be read.
+    Unreadable(Error),
+    /// The next one is not what the codec knows.
+    Undecodable(Error),
+}
+
+/// What a drain works with.
+pub(super) struct Route<'a, T, C> {
+    pub(super) queue: &'a Queue,
+    pub(super) courier: &'a Courier,
+    pub(super) codec: &'a C,
+    pub(super) sink: &'a dyn AsyncSink<T>,
+}
+
+/// A drain under way.
+pub(super) struct Drain<'a, T, C> {
+    route: Route<'a, T, C>,
+    /// Before the lease: the sink's futures end before another drain may begin.
+    flight: Flight<'a, T>,
+    ahead: VecDeque<Delivery<()>>,
+    ahead_bytes: usize,
+    input: Input,
+    errand: Option<Answer<Haul>>,
+    /// Where the errand reads: how many events had been accepted when it was sent.
+    reads_since: Option<usize>,
+    is_first: bool,
+    /// Every event before this one is acknowledged.
+    settled: Sequence,
+    sent: Sent,
+    /// Why nothing more is handed out, where the queue is the reason.
+    failure: Option<Error>,
+    launches: usize,
+    lease: Lease<'a>,
+}
+
+impl<T, C> fmt::Debug for Drain<'_, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain")
+            .field("input", &self.input)
+            .field("flight", &self.flight)
+            .field("ahead", &self.ahead.len())
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, C> Unpin for Drain<'_, T, C> {}
+
+impl<T: Send, C: Codec<T>> Future for Drain<'_, T, C> {
+    type Output = Result<Sent>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Sent>> {
+        self.launches = 0;
+        loop {
+            self.hear(context);
+            self.flight.poll(context);
+            let landed = self.land();
+            let launched = self.launch();
+            let asked = self.ask();
+            if let Some(ended) = self.end() {
+                return Poll::Ready(ended);
+            }
+            if self.launches >= LAUNCHES_PER_POLL {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            // What was asked for just now must be polled once, to be heard of.
+            if !(landed || launched || asked) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
+    pub(super) fn new(lease: Lease<'a>, route: Route<'a, T, C>) -> Self {
+        Self {
+            route,
+            flight: Flight::new(),
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            input: Input::Open,
+            errand: None,
+            reads_since: None,
+            is_first: true,
+            settled: lease.desk().accepted(),
+            sent: Sent::default(),
+            failure: None,
+            launches: 0,
+            lease,
+        }
+    }
+
+    /// Whether nothing more is to be handed out.
+    fn is_halted(&self) -> bool {
+        self.sent.refused.is_some() || self.failure.is_some() || self.flight.has_refusal()
+    }
+
+    /// Takes in what the thread has brought.
+    fn hear(&mut self, context: &mut Context<'_>) {
+        let Some(errand) = &mut self.errand else {
+            return;
+        };
+        let Poll::Ready(haul) = Pin::new(errand).poll(context) else {
+            return;
+        };
+        self.errand = None;
+        let Some(Haul { settled, parcels }) = haul else {
+            let what = "the buffer's thread panicked in a listener of the queue";
+            self.failure = Some(Error::new(ErrorKind::Io, what));
+            return;
+        };
+        match settled {
+            Ok(settled) => self.settled = settled,
+            Err(error) => self.failure = Some(error),
+        }
+        match parcels {
+            // What the sink enqueued until it accepted the last one is this drain's, too.
+            Ok(parcels) if parcels.is_empty() && self.reads_since == Some(self.sent.accepted) => {
+                self.input = Input::Dry;
+            }
+            Ok(parcels) => {
+                self.ahead_bytes += parcels.iter().map(|one| one.payload.len()).sum::<usize>();
+                self.ahead.extend(parcels);
+            }
+            Err(error) => self.input = Input::Unreadable(error),
+        }
+    }
+
+    /// Takes in what the sink has answered, in order; whether there was anything.
+    fn land(&mut self) -> bool {
+        let mut any = false;
+        while self.sent.refused.is_none()
+            && let Some((delivery, said)) = self.flight.take_landed()
+        {
+            any = true;
+            match said {
+                Ok(()) => self.accept(delivery.sequence()),
+                Err(refused) => self.refuse(refused),
+            }
+        }
+        any
+    }
+
+    fn accept(&mut self, sequence: Sequence) {
+        self.sent.accepted += 1;
+        self.lease.desk().accept_below(sequence.plus(1));
+        self.look_again();
+    }
+
+    fn look_again(&mut self) {
+        if matches!(self.input, Input::Dry) {
+            self.input = Input::Open;
+        }
+    }
+
+    fn refuse(&mut self, refused: SinkError) {
+        self.sent.refused = Some(refused);
+    }
+
+    /// Hands out what may be in flight; whether anything was.
+    fn launch(&mut self) -> bool {
+        let most = self.route.sink.in_flight_max().get();
+        let mut any = false;
+        while !self.is_halted()
+            && self.flight.len() < most
+            && self.launches < LAUNCHES_PER_POLL
+            && let Some(parcel) = self.ahead.pop_front()
+        {
+            any = true;
+            self.ahead_bytes -= parcel.payload.len();
+            let sequence = parcel.sequence();
+            // Dropped at capacity since it was read: it is counted, and a gap of the consumer's.
+            if sequence < self.route.queue.first() {
+                self.look_again();
+                continue;
+            }
+            match self.route.codec.decode(&parcel.payload) {
+                Ok(event) => {
+                    let delivery = parcel.carrying(event);
+                    self.flight.launch(self.route.sink, delivery);
+                    self.launches += 1;
+                }
+                Err(why) => {
+                    // What follows must not overtake it.
+                    self.ahead.clear();
+                    self.input = Input::Undecodable(undecodable(sequence, &why));
+                }
+            }
+        }
+        any
+    }
+
+    /// Sends the thread for more, or to acknowledge; whether it was sent.
+    fn ask(&mut self) -> bool {
+        if self.errand.is_some() || self.failure.is_some() {
+            return false;
+        }
+        let is_wanted = matches!(self.input, Input::Open)
+            && !self.is_halted()
+            && self.ahead.len() < AHEAD_RECORDS / 2
+            && self.ahead_bytes < AHEAD_BYTES;
+        if !is_wanted && self.settled >= self.lease.desk().accepted() {
+            return false;
+        }
+        self.reads_since = is_wanted.then_some(self.sent.accepted);
+        let errand = Errand {
+            lease: self.lease.number(),
+            first: std::mem::take(&mut self.is_first),
+            records_max: if is_wanted {
+                AHEAD_RECORDS - self.ahead.len()
+            } else {
+                0
+            },
+        };
+        self.errand = Some(self.route.courier.ask(move |desk| desk.run(errand)));
+        true
+    }
+
+    /// What came of it, once all is done.
+    fn end(&mut self) -> Option<Result<Sent>> {
+        if self.errand.is_some() || !self.flight.is_down() {
+            return None;
+        }
+        if let Some(error) = self.failure.take() {
+            return Some(Err(error));
+        }
+        let is_over = self.sent.refused.is_some()
+            || (self.flight.len() == 0
+                && self.ahead.is_empty()
+                && !matches!(self.input, Input::Open));
+        if !is_over || self.settled < self.lease.desk().accepted() {
+            return None;
+        }
+        let sent = std::mem::take(&mut self.sent);
+        let is_idle = sent.accepted == 0 && sent.refused.is_none();
+        match std::mem::replace(&mut self.input, Input::Dry) {
+            Input::Unreadable(error) if sent.refused.is_none() => Some(Err(error)),
+            Input::Undecodable(error) if is_idle => Some(Err(error)),
+            Input::Open | Input::Dry | Input::Unreadable(_) | Input::Undecodable(_) => {
+                Some(Ok(sent))
+            }
+        }
+    }
+}
