@@ -80,6 +80,20 @@ impl<T, C> fmt::Debug for Drain<'_, T, C> {
     }
 }
 
+impl<T, C> Drop for Drain<'_, T, C> {
+    fn drop(&mut self) {
+        // A dropped future cannot wait for it, but nobody has to ask for it again.
+        if self.settled < self.lease.desk().accepted() {
+            let errand = Errand {
+                lease: self.lease.number(),
+                first: false,
+                records_max: 0,
+            };
+            drop(self.route.courier.ask(move |desk| desk.run(errand)));
+        }
+    }
+}
+
 impl<T, C> Unpin for Drain<'_, T, C> {}
 
 impl<T: Send, C: Codec<T>> Future for Drain<'_, T, C> {

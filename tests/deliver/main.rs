@@ -1,6 +1,9 @@
 //! From the buffer to a sink: in order, confirmed, through refusals, cancellation and kills.
 
+mod cancelling;
+mod ending;
 mod executor;
+mod flight;
 mod order;
 mod upstream;
 
