@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::dead_letters::{DeadLetter, DeadLetters};
 use super::sink::Delivery;
 use crate::consumer::Consumer;
 use crate::error::{Error, ErrorKind, Result};
@@ -112,6 +113,25 @@ impl Desk {
             Ok(Vec::new())
         };
         Haul { settled, parcels }
+    }
+
+    /// Makes the first event that was not accepted a dead letter, and acknowledges it.
+    ///
+    /// One piece of work, under the lock: a drain that is dropped meanwhile has parked the event
+    /// and removed it, or neither.
+    pub(super) fn park(
+        &self,
+        lease: u64,
+        letters: &DeadLetters,
+        letter: &DeadLetter,
+    ) -> Result<()> {
+        let mut consumer = self.consumer.lock();
+        if self.holder.load(Ordering::Acquire) != lease {
+            return Ok(());
+        }
+        letters.park(letter)?;
+        self.accept_below(letter.record.sequence.plus(1));
+        self.settle(&mut consumer).map(drop)
     }
 
     fn settle(&self, consumer: &mut Consumer) -> Result<Sequence> {
