@@ -37,6 +37,7 @@
 //! * [`Consumer`]: read, acknowledge, drain.
 //! * [`Worker`]: a thread that drains a consumer into a handler.
 //! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
+//! * `Publisher` (feature `tokio`): events straight to a sink, and through the buffer while it is away.
 //! * [`Follower`]: read along from another process, without a lock and without a place of its own.
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`snapshot`]: save a state that was made of records, and take it up again.
@@ -46,6 +47,9 @@
 //!
 //! * `json`: the codec `Json`, for types whose serde form leaves fields out.
 //! * `cli`: the command `forebay`.
+//! * `tokio`: `Publisher`, for programs with a tokio runtime.
+//! * `metrics`: `metrics::MetricsListener`, what queue and publisher do as metrics.
+//! * `tracing`: `tracing::TracingListener`, the same as events, and spans around publishing.
 //! * `test-support`: in-memory and faulty storage for tests. Not covered by semver.
 
 mod buffer;
@@ -53,6 +57,8 @@ mod consumer;
 mod error;
 mod event;
 mod format;
+#[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
+mod forward;
 #[cfg(all(feature = "test-support", any(fuzzing, test)))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -87,6 +93,14 @@ pub use consumer::{
 pub use error::{Corruption, Error, ErrorKind, FullReason, Result};
 pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
+#[cfg(feature = "metrics")]
+pub use forward::metrics;
+#[cfg(feature = "tracing")]
+pub use forward::tracing;
+#[cfg(feature = "tokio")]
+pub use forward::{FlushLoop, Left, Published, Publisher, PublisherOptions, PublisherStats};
+#[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
+pub use forward::{Loss, PublisherListener};
 #[cfg(feature = "test-support")]
 pub use log::Host;
 pub use position::{Epoch, Offset, Position, QueueId, RecordId, SegmentNumber, Sequence};
