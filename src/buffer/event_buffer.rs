@@ -168,7 +168,12 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
         self.queue.enqueue_once(key, bytes)
     }
 
-    fn encode(&self, event: &T) -> Result<Vec<u8>> {
+    /// The bytes that [`enqueue`](Self::enqueue) makes of `event`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encode`] when the codec refuses.
+    pub fn encode(&self, event: &T) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.codec.encode(event, &mut bytes).map_err(|why| {
             Error::new(

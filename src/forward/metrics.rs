@@ -10,7 +10,7 @@ use super::listener::{Loss, PublisherListener};
 use crate::buffer::SinkError;
 use crate::error::{Corruption, Error, Result};
 use crate::event::{Gap, Listener, TornTail};
-use crate::position::{SegmentNumber, Sequence};
+use crate::position::SegmentNumber;
 use crate::queue::Queue;
 
 static METADATA: Metadata<'static> = Metadata::new("forebay", Level::INFO, None);
@@ -302,7 +302,7 @@ mod tests {
 
     use super::*;
     use crate::event::GapReason;
-    use crate::position::Offset;
+    use crate::position::{Offset, Sequence};
 
     /// Has everything happen once, and returns all that a recorder was told: name to kind, unit and
     /// meaning.
