@@ -57,9 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "forward",
-        &[
-            "queue", "consumer", "buffer", "error", "position", "event",
-        ],
+        &["queue", "consumer", "buffer", "error", "position", "event"],
     ),
     (
         "inspect",

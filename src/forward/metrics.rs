@@ -405,7 +405,10 @@ mod tests {
         let expected = [
             ("audit_delivered_total shipper", DebugValue::Counter(4)),
             ("audit_flushed_total ", DebugValue::Counter(12)),
-            ("audit_sync_records ", DebugValue::Histogram(vec![9.0.into()])),
+            (
+                "audit_sync_records ",
+                DebugValue::Histogram(vec![9.0.into()]),
+            ),
             ("audit_sync_seconds ", seconds),
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value));

@@ -82,7 +82,10 @@ async fn a_publish_that_is_dropped_leaves_its_event_once_or_not_and_the_next_one
             }
             // A publish that did not return promises nothing about the order.
             kept.sort_unstable();
-            assert!(kept == [1, 2] || kept == [2], "{kept:?} after {times} polls");
+            assert!(
+                kept == [1, 2] || kept == [2],
+                "{kept:?} after {times} polls"
+            );
         }
     }
 }

@@ -80,7 +80,11 @@ async fn an_event_that_cannot_be_decoded_is_an_error_until_it_is_skipped() {
     buffer.queue().enqueue(b"\xff not a number").expect("room");
     buffer.enqueue(&7).expect("room");
     let scene = Scene::around(buffer, Upstream::new(Mood::Up), folder);
-    let error = scene.publisher.flush_pending().await.expect_err("undecodable");
+    let error = scene
+        .publisher
+        .flush_pending()
+        .await
+        .expect_err("undecodable");
     assert_eq!(error.kind(), ErrorKind::Decode);
     assert_eq!(scene.ear.all(), [Heard::FlushFailed(ErrorKind::Decode)]);
     scene.publisher.buffer().skip().expect("skipped");

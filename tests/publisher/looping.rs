@@ -6,9 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use forebay::{
-    Codec, CodecError, ErrorKind, EventBuffer, Published, Publisher, PublisherOptions,
-};
+use forebay::{Codec, CodecError, ErrorKind, EventBuffer, Published, Publisher, PublisherOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::stage::{BACKOFF_INITIAL, BACKOFF_MAX, Ear, Heard, Mood, Scene, Upstream, buffer_in};
@@ -233,7 +231,10 @@ async fn a_codec_that_panics_in_a_flush_does_not_end_the_loop() {
     let publisher = Publisher::with_options(Arc::new(buffer), sink, options);
     let _flushes = publisher.start();
     ear.until(is_flushed).await;
-    assert_eq!(ear.all(), [Heard::FlushFailed(ErrorKind::Io), Heard::Flushed(1)]);
+    assert_eq!(
+        ear.all(),
+        [Heard::FlushFailed(ErrorKind::Io), Heard::Flushed(1)]
+    );
     assert_eq!(upstream.arrived(), [7]);
 }
 

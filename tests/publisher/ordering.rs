@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forebay::{
-    AsyncSink, Delivery, Published, Publisher, PublisherOptions, SinkError, SinkFuture,
-};
+use forebay::{AsyncSink, Delivery, Published, Publisher, PublisherOptions, SinkError, SinkFuture};
 
 use crate::stage::{Mood, Scene, Upstream, buffer_in};
 
@@ -192,7 +190,11 @@ async fn publish_through_chaos(seed: u64) {
 
     let kept = upstream.kept();
     for task in 0..TASKS {
-        let own: Vec<u32> = kept.iter().copied().filter(|event| event / 1000 == task).collect();
+        let own: Vec<u32> = kept
+            .iter()
+            .copied()
+            .filter(|event| event / 1000 == task)
+            .collect();
         let published: Vec<u32> = (0..EVENTS).map(|event| task * 1000 + event).collect();
         assert_eq!(own, published, "seed {seed}, task {task}");
     }

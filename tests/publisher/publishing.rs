@@ -228,7 +228,9 @@ async fn a_backlog_of_an_earlier_life_is_delivered_before_what_is_published_now(
     for event in 0..5 {
         scene.publisher.publish(event).await;
     }
-    let Scene { folder, publisher, .. } = scene;
+    let Scene {
+        folder, publisher, ..
+    } = scene;
     drop(publisher);
     // The upstream is away when the program starts, and comes later.
     let scene = Scene::around(buffer_in(&folder, 100), Upstream::new(Mood::Away), folder);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use forebay::Published;
+use forebay::{EventBuffer, Published};
 use tokio::time::Instant;
 
 use crate::stage::{Heard, Mood, Scene};
@@ -117,9 +117,18 @@ async fn a_loop_that_is_dropped_asks_for_nothing_more_and_lets_go_of_the_buffer(
     scene.upstream.come_back();
     tokio::time::sleep(Duration::from_hours(1)).await;
     assert!(scene.upstream.arrived().is_empty());
-    // Nobody else holds the buffer: it can be opened again.
-    let Scene { folder, publisher, .. } = scene;
+    // Nobody else holds the buffer, once the thread of its last flush has ended.
+    let Scene {
+        folder, publisher, ..
+    } = scene;
     drop(publisher);
-    let again = crate::stage::buffer_in(&folder, 10);
+    let began = std::time::Instant::now();
+    let again = loop {
+        match EventBuffer::<u32>::new(folder.path().join("buffer"), 10) {
+            Ok(again) => break again,
+            Err(error) => assert!(began.elapsed() < Duration::from_mins(1), "{error}"),
+        }
+        tokio::task::yield_now().await;
+    };
     assert_eq!(again.len().expect("a length"), 1);
 }

@@ -21,7 +21,7 @@ pub(crate) enum Mood {
     Up,
     /// Refuses it at once.
     Away,
-    /// Confirms it, with turns of the executor before and after it has arrived.
+    /// Confirms it, with turns of the executor after it has arrived, and before where the order allows it.
     Yields,
     /// Confirms it if it is below this one, and refuses it otherwise.
     Below(u32),
@@ -171,7 +171,10 @@ impl Upstream {
             }
             Mood::Up | Mood::Below(_) | Mood::Rejects(_) => {}
             Mood::Yields => {
-                tokio::task::yield_now().await;
+                // With more than one in flight the order has to be fixed at once.
+                if self.in_flight_max().get() == 1 {
+                    tokio::task::yield_now().await;
+                }
                 self.take(delivery);
                 tokio::task::yield_now().await;
                 return Ok(());
@@ -314,7 +317,11 @@ impl Scene {
         Self::around(buffer, upstream, folder)
     }
 
-    pub(crate) fn around(buffer: EventBuffer<u32>, upstream: Arc<Upstream>, folder: TempDir) -> Self {
+    pub(crate) fn around(
+        buffer: EventBuffer<u32>,
+        upstream: Arc<Upstream>,
+        folder: TempDir,
+    ) -> Self {
         let ear = Ear::new();
         let options = PublisherOptions::new()
             .backoff(BACKOFF_INITIAL, BACKOFF_MAX)

@@ -7,7 +7,7 @@ use forebay::tracing::TracingListener;
 use forebay::{Publisher, PublisherOptions};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 use crate::stage::{Mood, Upstream, buffer_in};
 
@@ -83,6 +83,9 @@ impl Subscriber for Lines {
 
 #[test]
 fn publishing_and_flushing_are_spans_with_events_of_sensible_levels() {
+    // With one subscriber alone a span that another test's thread meets first would be switched off
+    // for good: nobody listens on that thread.
+    let _second = Dispatch::new(Lines::default());
     let lines = Lines::default();
     let subscriber = lines.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()

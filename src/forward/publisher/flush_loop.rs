@@ -80,35 +80,52 @@ where
     let options = &shared.options;
     let mut backoff = Backoff::new(options.backoff_initial, options.backoff_max);
     let mut reconnect = Reconnect::new(shared);
-    while !stop.is_asked() {
+    reconnect.arm();
+    loop {
+        clear_of_hurdles(shared, stop, &mut backoff, &mut reconnect).await;
+        if stop.is_asked() {
+            break;
+        }
         reconnect.arm();
         flush(shared, stop).await;
-        rest(shared).await;
+        // Now: what is refused directly while the listeners look is another matter.
         if core.hurdle().is_none() {
             backoff.reset();
-            first(core.woken(), stop.asked()).await;
         }
-        // It may have come up just now: an event that was refused directly is in the buffer.
-        while let Some(hurdle) = core.hurdle()
-            && !stop.is_asked()
-        {
-            match hurdle {
-                Hurdle::Stop => {
-                    first(core.woken(), stop.asked()).await;
-                }
-                Hurdle::Pause(asked) => {
-                    pause(shared, stop, backoff.next(asked), &mut reconnect).await;
-                    if core.hurdle() != Some(Hurdle::Stop) {
-                        break;
-                    }
-                }
-            }
+        rest(shared).await;
+        if core.hurdle().is_none() {
+            first(core.woken(), stop.asked()).await;
         }
     }
     if core.hurdle() != Some(Hurdle::Stop) && !stop.is_expired() {
         flush(shared, stop).await;
     }
     shared.buffer.len()
+}
+
+/// Waits until the sink may be asked, or the loop is to stop.
+async fn clear_of_hurdles<T, C>(
+    shared: &Shared<T, C>,
+    stop: &Stop,
+    backoff: &mut Backoff,
+    reconnect: &mut Reconnect<'_>,
+) {
+    let core = &shared.core;
+    while let Some(hurdle) = core.hurdle()
+        && !stop.is_asked()
+    {
+        match hurdle {
+            Hurdle::Stop => {
+                first(core.woken(), stop.asked()).await;
+            }
+            Hurdle::Pause(asked) => {
+                pause(shared, stop, backoff.next(asked), reconnect).await;
+                if core.hurdle() != Some(Hurdle::Stop) {
+                    return;
+                }
+            }
+        }
+    }
 }
 
 /// A flush that ends neither the loop nor the process, whatever panics in it. What came of it is
