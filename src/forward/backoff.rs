@@ -37,7 +37,7 @@ impl Backoff {
         self.refusals = self.refusals.saturating_add(1);
         let full = self.initial.saturating_mul(factor).min(self.max);
         let half = full / 2;
-        let delay = half + self.part_of(full - half);
+        let delay = half + self.part_of(full.saturating_sub(half));
         delay.max(asked.unwrap_or_default())
     }
 

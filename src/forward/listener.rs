@@ -52,8 +52,8 @@ pub trait PublisherListener: Send + Sync {
     /// A flush failed in the buffer itself.
     fn flush_failed(&self, error: &Error) {}
 
-    /// The sink rejected an event for good, and it is with the dead letters.
-    fn parked(&self, error: &SinkError) {}
+    /// So many `events` of the buffer are dead letters now: once for each flush that parked any.
+    fn parked(&self, events: usize) {}
 
     /// An event is gone: neither delivered nor stored.
     fn lost(&self, why: &Loss<'_>) {}

@@ -53,7 +53,7 @@ metrics! {
     Flushed: Counter "flushed_total" Count "events of the buffer that the sink confirmed"
     FlushRefusals: Counter "flush_refusals_total" Count "flushes that a refusal of the sink ended"
     FlushFailures: Counter "flush_failures_total" Count "flushes that failed in the buffer"
-    Parked: Counter "parked_total" Count "rejected events that went to the dead letters"
+    Parked: Counter "parked_total" Count "events of the buffer that became dead letters"
     Lost: Counter "lost_total" Count "events that were neither delivered nor stored"
     Enqueued: Counter "enqueued_total" Count "records that the queue accepted"
     EnqueuedBytes: Counter "enqueued_bytes_total" Bytes "payload of those records"
@@ -230,8 +230,8 @@ impl PublisherListener for MetricsListener {
         self.count(Name::FlushFailures, 1);
     }
 
-    fn parked(&self, _error: &SinkError) {
-        self.count(Name::Parked, 1);
+    fn parked(&self, events: usize) {
+        self.count(Name::Parked, events as u64);
     }
 
     fn lost(&self, _why: &Loss<'_>) {
@@ -336,7 +336,7 @@ mod tests {
         listener.flushed(2);
         listener.flush_refused(&refused);
         listener.flush_failed(&failed);
-        listener.parked(&refused);
+        listener.parked(2);
         listener.lost(&Loss::NoCapacity);
         listener.poisoned(&failed);
     }

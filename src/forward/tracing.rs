@@ -66,8 +66,8 @@ impl PublisherListener for TracingListener {
         warn!(%error, "a flush failed");
     }
 
-    fn parked(&self, error: &SinkError) {
-        warn!(%error, "an event went to the dead letters");
+    fn parked(&self, events: usize) {
+        warn!(events, "events became dead letters");
     }
 
     fn lost(&self, why: &Loss<'_>) {

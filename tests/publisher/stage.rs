@@ -228,6 +228,7 @@ pub(crate) enum Heard {
     Flushed(usize),
     FlushRefused(String),
     FlushFailed(forebay::ErrorKind),
+    Parked(usize),
     Lost(String),
 }
 
@@ -288,6 +289,10 @@ impl PublisherListener for Ear {
         self.hear(Heard::FlushFailed(error.kind()));
     }
 
+    fn parked(&self, events: usize) {
+        self.hear(Heard::Parked(events));
+    }
+
     fn lost(&self, why: &Loss<'_>) {
         self.hear(Heard::Lost(why.to_string()));
     }
@@ -322,8 +327,18 @@ impl Scene {
         upstream: Arc<Upstream>,
         folder: TempDir,
     ) -> Self {
+        Self::tuned(buffer, upstream, folder, PublisherOptions::new())
+    }
+
+    /// With `options`, but for pauses, the timeout and the listener.
+    pub(crate) fn tuned(
+        buffer: EventBuffer<u32>,
+        upstream: Arc<Upstream>,
+        folder: TempDir,
+        options: PublisherOptions,
+    ) -> Self {
         let ear = Ear::new();
-        let options = PublisherOptions::new()
+        let options = options
             .backoff(BACKOFF_INITIAL, BACKOFF_MAX)
             .attempt_timeout(ATTEMPT_TIMEOUT)
             .listener(Arc::<Ear>::clone(&ear));

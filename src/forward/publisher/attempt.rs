@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::options::PublisherOptions;
 use super::race::{First, caught, first};
 use super::stop::Stop;
 use super::told::Told;
-use crate::buffer::{AsyncSink, Delivery, Refusal, SinkError, SinkFuture};
+use crate::buffer::{AsyncSink, Delivery, Refusal, Sent, SinkError, SinkFuture};
 use crate::forward::listener::Loss;
 use crate::position::RecordId;
 
@@ -41,7 +42,7 @@ where
 /// The flush is ended by a refusal, never dropped: what was accepted is acknowledged.
 pub(super) struct Attempts<'a, T> {
     sink: &'a dyn AsyncSink<T>,
-    timeout: Duration,
+    options: &'a PublisherOptions,
     stop: Option<&'a Stop>,
     told: &'a Told,
     seen: Mutex<Seen>,
@@ -59,6 +60,8 @@ struct Seen {
     confirmed: usize,
     /// How many were confirmed in the passes before.
     flushed: usize,
+    /// How many have become dead letters in them.
+    parked: usize,
 }
 
 impl<T> fmt::Debug for Attempts<'_, T> {
@@ -72,13 +75,13 @@ impl<T> fmt::Debug for Attempts<'_, T> {
 impl<'a, T: Send + Sync> Attempts<'a, T> {
     pub(super) fn new(
         sink: &'a dyn AsyncSink<T>,
-        timeout: Duration,
+        options: &'a PublisherOptions,
         stop: Option<&'a Stop>,
         told: &'a Told,
     ) -> Self {
         Self {
             sink,
-            timeout,
+            options,
             stop,
             told,
             seen: Mutex::default(),
@@ -90,13 +93,19 @@ impl<'a, T: Send + Sync> Attempts<'a, T> {
         self.seen.lock().is_first = true;
     }
 
-    /// A drain has ended, `accepted` by its own count, which leaves out what was confirmed behind a
-    /// refused event and will come again.
-    pub(super) fn end(&self, accepted: usize) {
+    /// A drain has ended with `sent`, whose count leaves out what was confirmed behind a refused
+    /// event and will come again.
+    pub(super) fn end(&self, sent: &Sent) {
         let mut seen = self.seen.lock();
-        seen.flushed += accepted - seen.given_up.min(accepted);
+        seen.flushed += sent.accepted.saturating_sub(seen.given_up);
+        seen.parked += sent.parked;
         seen.given_up = 0;
         seen.confirmed = 0;
+    }
+
+    /// Whether the next drain is to begin, and to give up what was `refused` in this one.
+    pub(super) fn will_give_up(&self, refused: &SinkError) -> bool {
+        refused.refusal() == Refusal::Reject && !self.options.has_letters
     }
 
     /// How many events were delivered in all drains that have ended.
@@ -128,7 +137,7 @@ impl<'a, T: Send + Sync> Attempts<'a, T> {
         if self.stop.is_some_and(Stop::is_expired) {
             return Err(ending());
         }
-        let attempted = attempt(self.sink, delivery, self.timeout);
+        let attempted = attempt(self.sink, delivery, self.options.attempt_timeout);
         let said = match self.stop {
             None => attempted.await,
             Some(stop) => match first(attempted, stop.expired()).await {
@@ -142,7 +151,7 @@ impl<'a, T: Send + Sync> Attempts<'a, T> {
                 seen.confirmed += 1;
                 Ok(())
             }
-            Err(error) if error.refusal() == Refusal::Reject => {
+            Err(error) if self.will_give_up(&error) => {
                 let same = SinkError::reject(error.to_string());
                 let known = delivery.record.map(|record| (record, error));
                 seen.rejected.extend(known);
@@ -179,6 +188,9 @@ impl<T> Drop for Attempts<'_, T> {
         let flushed = seen.flushed + seen.confirmed;
         if flushed > 0 {
             self.told.flushed(flushed);
+        }
+        if seen.parked > 0 {
+            self.told.parked(seen.parked);
         }
     }
 }

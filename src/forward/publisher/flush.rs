@@ -4,7 +4,7 @@ use super::Shared;
 use super::attempt::Attempts;
 use super::race::{First, first};
 use super::stop::Stop;
-use crate::buffer::{Codec, Refusal};
+use crate::buffer::Codec;
 use crate::error::Result;
 
 impl<T, C> Shared<T, C>
@@ -38,15 +38,17 @@ where
 
     async fn drain(&self, stop: Option<&Stop>) -> Result<usize> {
         let core = &self.core;
-        let timeout = self.options.attempt_timeout;
-        let attempts = Attempts::new(&*self.sink, timeout, stop, &core.told);
+        let attempts = Attempts::new(&*self.sink, &self.options, stop, &core.told);
         loop {
             attempts.begin();
-            let sent = self.buffer.send_to(&attempts).await?;
-            attempts.end(sent.accepted);
+            let sent = self
+                .buffer
+                .send_with(&attempts, &self.options.sending)
+                .await?;
+            attempts.end(&sent);
             match sent.refused {
                 // The next drain begins with this one, and gives it up.
-                Some(refused) if refused.refusal() == Refusal::Reject => {}
+                Some(refused) if attempts.will_give_up(&refused) => {}
                 Some(refused) => {
                     core.meet(&refused);
                     core.told.flush_refused(&refused);

@@ -225,6 +225,6 @@ impl<'a> Reconnect<'a> {
             return;
         }
         self.back = None;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

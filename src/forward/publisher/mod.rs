@@ -158,9 +158,10 @@ where
     /// once than there are callers, and for the sink's answer, at most
     /// [`attempt_timeout`](PublisherOptions::attempt_timeout); then for the buffer.
     ///
-    /// An event that the sink *rejects* will never be accepted, and goes nowhere: it would stand
-    /// before all others for ever. It is [`Lost`](Published::Lost), told with the sink's reason,
-    /// when it is published and likewise when a flush meets it.
+    /// An event that the sink *rejects* will never be accepted, and would stand before all others for
+    /// ever. With [`dead_letters`](PublisherOptions::dead_letters) it goes there, through the
+    /// buffer. Without, it is [`Lost`](Published::Lost), told with the sink's reason, when it is
+    /// published and likewise when a flush meets it.
     ///
     /// When the buffer does not serve any more (poisoned, closed) while events wait in it, nothing
     /// overtakes them: what is published is lost, and told, until the buffer is opened anew.
@@ -275,10 +276,12 @@ where
                 }
                 Err(error) => {
                     core.told.publish_error(&error);
-                    if error.refusal() == Refusal::Reject {
-                        return self.lose(&Loss::Rejected(&error));
+                    match error.refusal() {
+                        // A flush will ask once more, and then park it.
+                        Refusal::Reject if self.options.has_letters => {}
+                        Refusal::Reject => return self.lose(&Loss::Rejected(&error)),
+                        Refusal::Retry | Refusal::Stop => core.meet(&error),
                     }
-                    core.meet(&error);
                 }
             }
         }

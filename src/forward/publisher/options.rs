@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::buffer::{DeadLetters, SendOptions};
 use crate::forward::listener::PublisherListener;
 
 /// How a publisher tries, and who hears of it.
@@ -12,6 +13,9 @@ pub struct PublisherOptions {
     pub(super) backoff_initial: Duration,
     pub(super) backoff_max: Duration,
     pub(super) attempt_timeout: Duration,
+    pub(super) sending: SendOptions,
+    /// Whether a rejected event has somewhere to go.
+    pub(super) has_letters: bool,
     pub(super) listeners: Vec<Arc<dyn PublisherListener>>,
 }
 
@@ -21,6 +25,8 @@ impl Default for PublisherOptions {
             backoff_initial: Duration::from_millis(100),
             backoff_max: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(10),
+            sending: SendOptions::new(),
+            has_letters: false,
             listeners: Vec::new(),
         }
     }
@@ -45,6 +51,21 @@ impl PublisherOptions {
     /// may have arrived all the same; it comes again under the same id.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
+        self
+    }
+
+    /// Where events go that the sink rejects for good. Default: nowhere, they are lost and told.
+    pub fn dead_letters(mut self, letters: &DeadLetters) -> Self {
+        self.sending = self.sending.dead_letters(letters);
+        self.has_letters = true;
+        self
+    }
+
+    /// How often a flush tries an event again before it becomes a dead letter, where there are any,
+    /// although the sink only asks for another try. An outage counts: at the limit it makes dead
+    /// letters of what would have arrived after it. Default: for ever.
+    pub fn retries_max(mut self, retries: u32) -> Self {
+        self.sending = self.sending.retries_max(retries);
         self
     }
 

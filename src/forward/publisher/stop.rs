@@ -13,13 +13,13 @@ pub(super) type Asker = watch::Sender<Option<Instant>>;
 pub(super) struct Stop(watch::Receiver<Option<Instant>>);
 
 pub(super) fn stop() -> (Asker, Stop) {
-    let (asker, asked) = watch::channel(None);
-    (asker, Stop(asked))
+    let (asker, receiver) = watch::channel(None);
+    (asker, Stop(receiver))
 }
 
 /// The moment `duration` from now; where that is beyond all clocks, one that nobody lives to see.
 pub(super) fn after(duration: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
     Instant::now() + duration.min(CENTURY)
 }
 

@@ -20,7 +20,7 @@ pub struct PublisherStats {
     pub buffered: u64,
     /// Events of the buffer that the sink confirmed.
     pub flushed: u64,
-    /// Events that are with the dead letters.
+    /// Events of the buffer that became dead letters.
     pub parked: u64,
     /// Events that are gone.
     pub lost: u64,
@@ -83,9 +83,10 @@ impl Told {
         self.tell(|listener| listener.flushed(events));
     }
 
-    pub(super) fn parked(&self, error: &SinkError) {
-        self.parked.fetch_add(1, Ordering::Relaxed);
-        self.tell(|listener| listener.parked(error));
+    pub(super) fn parked(&self, events: usize) {
+        let count = u64::try_from(events).unwrap_or(u64::MAX);
+        self.parked.fetch_add(count, Ordering::Relaxed);
+        self.tell(|listener| listener.parked(events));
     }
 
     pub(super) fn lost(&self, why: &Loss<'_>) {
