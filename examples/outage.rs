@@ -137,9 +137,9 @@ async fn publish(
     wanted: Published,
 ) -> Outcome {
     for event in events {
-        let published = publisher.publish(event).await;
-        if published != wanted {
-            return Err(format!("event {event} is {published:?}, not {wanted:?}").into());
+        let fate = publisher.publish(event).await;
+        if fate != wanted {
+            return Err(format!("event {event} is {fate:?}, not {wanted:?}").into());
         }
     }
     Ok(())
@@ -161,7 +161,7 @@ fn check(stats: PublisherStats, upstream: &Upstream) -> Outcome {
 }
 
 fn expect<N: TryInto<u64>>(what: &str, found: N, wanted: u32) -> Outcome {
-    let found = found.try_into().map_err(|_| "a negative count")?;
+    let found = found.try_into().map_err(|_sign| "a negative count")?;
     if found == u64::from(wanted) {
         return Ok(());
     }

@@ -347,8 +347,8 @@ mod tests {
         listener.dropped(&Gap::new(none.clone(), GapReason::Dropped), 1);
         listener.delivered("shipper", 1);
         listener.synced(Duration::from_millis(2), 3);
-        listener.rotated(SegmentNumber::FIRST, SegmentNumber::FIRST);
-        listener.reclaimed(SegmentNumber::FIRST, 4096);
+        listener.rotated(SegmentNumber::new(1), SegmentNumber::new(1));
+        listener.reclaimed(SegmentNumber::new(1), 4096);
         listener.torn_tail_removed(&TornTail::new("log".into(), Offset::new(0), 0));
         listener.corruption(&Corruption {
             file: "log".into(),

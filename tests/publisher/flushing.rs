@@ -152,3 +152,20 @@ async fn a_drain_of_somebody_else_is_an_error_and_costs_nothing() {
     other.await.expect_err("aborted");
     assert_eq!(scene.publisher.flush_pending().await.expect("a flush"), 1);
 }
+
+#[tokio::test]
+async fn what_a_flush_delivered_before_it_was_dropped_is_told() {
+    let scene = backlog(5).await;
+    scene.upstream.set(Mood::Waits);
+    scene.upstream.let_pass(2);
+    tokio::select! {
+        flushed = scene.publisher.flush_pending() => panic!("it ended: {flushed:?}"),
+        // One direct attempt, two that passed, and one that waits.
+        () = scene.upstream.until_asked(4) => {}
+    }
+    assert_eq!(scene.ear.all().last(), Some(&Heard::Flushed(2)));
+    scene.upstream.set(Mood::Up);
+    assert_eq!(scene.publisher.flush_pending().await.expect("a flush"), 3);
+    assert_eq!(scene.publisher.stats().flushed, 5);
+    assert_eq!(scene.upstream.arrived(), (0..5).collect::<Vec<_>>());
+}

@@ -111,10 +111,10 @@ impl Chaos {
         match fall {
             8 => return Err(SinkError::retry("away")),
             9 => return Err(SinkError::retry("busy").after(Duration::from_millis(3))),
-            10 => std::future::pending().await,
+            10 => std::future::pending::<()>().await,
             11 => {
                 self.upstream.take(delivery);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             12 => {
                 self.upstream.take(delivery);
@@ -171,8 +171,8 @@ async fn publish_through_chaos(seed: u64) {
         let publisher = publisher.clone();
         tokio::spawn(async move {
             for event in 0..EVENTS {
-                let published = publisher.publish(task * 1000 + event).await;
-                assert_ne!(published, Published::Lost);
+                let fate = publisher.publish(task * 1000 + event).await;
+                assert_ne!(fate, Published::Lost);
                 if event % 10 == 9 {
                     publisher.flush_pending().await.expect("a flush");
                 }
@@ -195,8 +195,8 @@ async fn publish_through_chaos(seed: u64) {
             .copied()
             .filter(|event| event / 1000 == task)
             .collect();
-        let published: Vec<u32> = (0..EVENTS).map(|event| task * 1000 + event).collect();
-        assert_eq!(own, published, "seed {seed}, task {task}");
+        let wanted: Vec<u32> = (0..EVENTS).map(|event| task * 1000 + event).collect();
+        assert_eq!(own, wanted, "seed {seed}, task {task}");
     }
     assert_eq!(kept.len(), usize::try_from(TASKS * EVENTS).expect("small"));
 }

@@ -111,7 +111,7 @@ struct Small;
 
 impl Codec<u32> for Small {
     fn encode(&self, event: &u32, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        out.push(u8::try_from(*event).map_err(|_| "too large")?);
+        out.push(u8::try_from(*event).map_err(|_size| "too large")?);
         Ok(())
     }
 

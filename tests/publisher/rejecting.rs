@@ -50,6 +50,23 @@ async fn a_flush_gives_up_what_is_rejected_once_and_delivers_all_others_in_order
     }
 }
 
+#[tokio::test]
+async fn what_is_rejected_behind_a_refusal_is_given_up_once() {
+    let scene = Scene::with(Upstream::wide(Mood::Away, 8));
+    for event in 1..=3 {
+        scene.publisher.publish(event).await;
+    }
+    // 1 is given up, 2 stays; 3 is rejected behind it, and comes again.
+    scene.upstream.set(Mood::AwayRejects(is_odd));
+    assert_eq!(scene.publisher.flush_pending().await.expect("a flush"), 0);
+    assert_eq!(scene.buffered(), 2);
+    assert_eq!(scene.publisher.stats().lost, 1);
+    scene.upstream.set(Mood::Rejects(is_odd));
+    assert_eq!(scene.publisher.flush_pending().await.expect("a flush"), 1);
+    assert_eq!(scene.publisher.stats().lost, 2);
+    assert_eq!(scene.upstream.kept(), [2]);
+}
+
 /// A scene with dead letters, and the reasons that are in them.
 fn with_letters(upstream: Arc<Upstream>) -> (Scene, DeadLetters) {
     let folder = tempfile::tempdir().expect("a folder");

@@ -31,6 +31,8 @@ pub(crate) enum Mood {
     Stopped,
     /// Refuses it for good if the function says so, and confirms it otherwise.
     Rejects(fn(u32) -> bool),
+    /// Refuses it for good if the function says so, and refuses it for now otherwise.
+    AwayRejects(fn(u32) -> bool),
     /// Never answers.
     Silent,
     /// Takes it, and never answers.
@@ -162,11 +164,10 @@ impl Upstream {
         let mood = self.begin();
         let _flight = Flight(self);
         match mood {
-            Mood::Away => return Err(SinkError::retry("away")),
             Mood::Below(limit) if delivery.event >= limit => return Err(SinkError::retry("away")),
             Mood::AwayFor(time) => return Err(SinkError::retry("busy").after(time)),
             Mood::Stopped => return Err(SinkError::stop("no credentials")),
-            Mood::Rejects(rejected) if rejected(delivery.event) => {
+            Mood::Rejects(rejected) | Mood::AwayRejects(rejected) if rejected(delivery.event) => {
                 return Err(SinkError::reject("poison"));
             }
             Mood::Up | Mood::Below(_) | Mood::Rejects(_) => {}
@@ -179,10 +180,11 @@ impl Upstream {
                 tokio::task::yield_now().await;
                 return Ok(());
             }
+            Mood::Away | Mood::AwayRejects(_) => return Err(SinkError::retry("away")),
             Mood::Silent => std::future::pending().await,
             Mood::TakesSilently => {
                 self.take(delivery);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Mood::TakesAndRefuses => {
                 self.take(delivery);

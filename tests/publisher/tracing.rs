@@ -1,6 +1,6 @@
 //! What a publisher does, as a subscriber of `tracing` sees it.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use forebay::tracing::TracingListener;
@@ -35,7 +35,7 @@ impl Visit for Text {
         if field.name() == "message" {
             self.message = format!("{value:?}");
         } else {
-            self.fields += &format!(" {}={value:?}", field.name());
+            write!(self.fields, " {}={value:?}", field.name()).expect("memory");
         }
     }
 }

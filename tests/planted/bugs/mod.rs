@@ -7,6 +7,7 @@ mod durability;
 mod following;
 mod once;
 mod opening;
+mod publishing;
 mod readers;
 mod snapshots;
 
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Bug> {
         readers::BUGS,
         snapshots::BUGS,
         following::BUGS,
+        publishing::BUGS,
     ]
     .concat()
 }
