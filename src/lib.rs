@@ -114,3 +114,8 @@ pub use recovery::{CorruptionPolicy, RecoveryReport};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The example of docs/METRICS.md, compiled.
+#[cfg(all(doctest, feature = "metrics", feature = "tokio"))]
+#[doc = include_str!("../docs/METRICS.md")]
+struct Metrics;
