@@ -53,6 +53,7 @@ mod consumer;
 mod error;
 mod event;
 mod format;
+mod forward;
 #[cfg(all(feature = "test-support", any(fuzzing, test)))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -87,6 +88,7 @@ pub use consumer::{
 pub use error::{Corruption, Error, ErrorKind, FullReason, Result};
 pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
+pub use forward::{Framing, WriteSink};
 #[cfg(feature = "test-support")]
 pub use log::Host;
 pub use position::{Epoch, Offset, Position, QueueId, RecordId, SegmentNumber, Sequence};

@@ -56,6 +56,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["queue", "consumer", "error", "position", "event"],
     ),
     (
+        "forward",
+        &["buffer", "queue", "consumer", "error", "position", "event"],
+    ),
+    (
         "inspect",
         &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",

@@ -148,7 +148,7 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
             match hand_out(&self.codec, sink, record, options) {
                 Outcome::Accepted => sent.accepted += 1,
                 Outcome::Parked => sent.parked += 1,
-                halt => {
+                halt @ (Outcome::Refused(_) | Outcome::Unknown(_) | Outcome::Failed(_)) => {
                     last = Some((record.sequence, halt));
                     return Err(());
                 }
@@ -161,7 +161,7 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
             Some((sequence, Outcome::Unknown(why))) if removed == 0 => {
                 return Err(undecodable(sequence, &why));
             }
-            Some(_) | None => {}
+            Some((_, Outcome::Unknown(_) | Outcome::Accepted | Outcome::Parked)) | None => {}
         }
         Ok(sent)
     }

@@ -8,6 +8,7 @@ mod order;
 mod parking;
 mod replaying;
 mod upstream;
+mod writing;
 
 use std::path::Path;
 
