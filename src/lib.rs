@@ -37,6 +37,8 @@
 //! * [`Consumer`]: read, acknowledge, drain.
 //! * [`Worker`]: a thread that drains a consumer into a handler.
 //! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
+//! * [`EventBuffer::drain_and_send`], [`AsyncSink`], [`Sink`], [`WriteSink`]: where events go.
+//! * [`DeadLetters`]: what no sink will accept.
 //! * [`Follower`]: read along from another process, without a lock and without a place of its own.
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`snapshot`]: save a state that was made of records, and take it up again.
