@@ -90,6 +90,8 @@ impl<T: Send, C: Codec<T> + Sync> EventBuffer<T, C> {
     /// As for [`send_to`](Self::send_to); also what keeps a dead letter from being parked: its event
     /// stays first then.
     pub async fn send_with(&self, sink: &dyn AsyncSink<T>, options: &SendOptions) -> Result<Sent> {
+        // A forked child has no thread that would answer.
+        self.queue.check()?;
         let lease = self.desk.lease()?;
         let route = Route {
             queue: &self.queue,

@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod ending;
+mod errands;
 mod executor;
 mod flight;
 mod order;
