@@ -37,6 +37,8 @@
 //! * [`Consumer`]: read, acknowledge, drain.
 //! * [`Worker`]: a thread that drains a consumer into a handler.
 //! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
+//! * [`EventBuffer::drain_and_send`], [`AsyncSink`], [`Sink`], [`WriteSink`]: where events go.
+//! * [`DeadLetters`]: what no sink will accept.
 //! * `Publisher` (feature `tokio`): events straight to a sink, and through the buffer while it is away.
 //! * [`Follower`]: read along from another process, without a lock and without a place of its own.
 //! * [`Listener`]: hear what happens, for metrics and logs.
@@ -57,7 +59,6 @@ mod consumer;
 mod error;
 mod event;
 mod format;
-#[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
 mod forward;
 #[cfg(all(feature = "test-support", any(fuzzing, test)))]
 #[doc(hidden)]
@@ -99,6 +100,7 @@ pub use forward::metrics;
 pub use forward::tracing;
 #[cfg(feature = "tokio")]
 pub use forward::{FlushLoop, Left, Published, Publisher, PublisherOptions, PublisherStats};
+pub use forward::{Framing, WriteSink};
 #[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
 pub use forward::{Loss, PublisherListener};
 #[cfg(feature = "test-support")]

@@ -52,9 +52,8 @@ impl Drop for Lease<'_> {
 /// What the thread is asked to do for a drain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Errand {
-    /// The lease of the drain: without it nothing is read.
-    pub(super) lease: u64,
-    /// Whether it is the first of its drain.
+    /// Whether it is the first of its drain, which begins at the first event not accepted. What a
+    /// dropped drain had read before, or has read even now, is handed out again then.
     pub(super) first: bool,
     /// How many records to read at most.
     pub(super) records_max: usize,
@@ -105,12 +104,9 @@ impl Desk {
     pub(super) fn run(&self, errand: Errand) -> Haul {
         let mut consumer = self.consumer.lock();
         let settled = self.settle(&mut consumer);
-        // Under the lock: who has the lease next waits for it before touching the consumer.
-        let is_current = self.holder.load(Ordering::Acquire) == errand.lease;
-        let parcels = if is_current && settled.is_ok() {
-            read(&mut consumer, errand)
-        } else {
-            Ok(Vec::new())
+        let parcels = match settled {
+            Ok(_) => read(&mut consumer, errand),
+            Err(_) => Ok(Vec::new()),
         };
         Haul { settled, parcels }
     }
@@ -126,6 +122,7 @@ impl Desk {
         letter: &DeadLetter,
     ) -> Result<()> {
         let mut consumer = self.consumer.lock();
+        // Under the lock: who has the lease now waits for it before looking at the event.
         if self.holder.load(Ordering::Acquire) != lease {
             return Ok(());
         }

@@ -89,7 +89,6 @@ impl<T, C> Drop for Drain<'_, T, C> {
         // A dropped future cannot wait for it, but nobody has to ask for it again.
         if self.settled < self.lease.desk().accepted() {
             let errand = Errand {
-                lease: self.lease.number(),
                 first: false,
                 records_max: 0,
             };
@@ -293,7 +292,6 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         }
         self.reads_since = is_wanted.then_some(self.removed());
         let errand = Errand {
-            lease: self.lease.number(),
             first: std::mem::take(&mut self.is_first),
             records_max: if is_wanted {
                 AHEAD_RECORDS - self.ahead.len()

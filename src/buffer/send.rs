@@ -90,6 +90,8 @@ impl<T: Send, C: Codec<T> + Sync> EventBuffer<T, C> {
     /// As for [`send_to`](Self::send_to); also what keeps a dead letter from being parked: its event
     /// stays first then.
     pub async fn send_with(&self, sink: &dyn AsyncSink<T>, options: &SendOptions) -> Result<Sent> {
+        // A forked child has no thread that would answer.
+        self.queue.check()?;
         let lease = self.desk.lease()?;
         let route = Route {
             queue: &self.queue,
@@ -148,7 +150,7 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
             match hand_out(&self.codec, sink, record, options) {
                 Outcome::Accepted => sent.accepted += 1,
                 Outcome::Parked => sent.parked += 1,
-                halt => {
+                halt @ (Outcome::Refused(_) | Outcome::Unknown(_) | Outcome::Failed(_)) => {
                     last = Some((record.sequence, halt));
                     return Err(());
                 }
@@ -161,7 +163,7 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
             Some((sequence, Outcome::Unknown(why))) if removed == 0 => {
                 return Err(undecodable(sequence, &why));
             }
-            Some(_) | None => {}
+            Some((_, Outcome::Unknown(_) | Outcome::Accepted | Outcome::Parked)) | None => {}
         }
         Ok(sent)
     }

@@ -1,7 +1,8 @@
-//! On the way out: a publisher that delivers to a sink, and those who hear of it.
+//! On the way out: sinks, a publisher that delivers to one, and those who hear of it.
 
 #[cfg(feature = "tokio")]
 mod backoff;
+#[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
 mod listener;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -11,7 +12,10 @@ mod publisher;
 mod trace;
 #[cfg(feature = "tracing")]
 pub mod tracing;
+mod write;
 
+#[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
 pub use listener::{Loss, PublisherListener};
 #[cfg(feature = "tokio")]
 pub use publisher::{FlushLoop, Left, Published, Publisher, PublisherOptions, PublisherStats};
+pub use write::{Framing, WriteSink};

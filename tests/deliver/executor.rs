@@ -39,6 +39,11 @@ impl<'a, R> Task<'a, R> {
         self.future.as_mut().poll(&mut context)
     }
 
+    /// Polls once, with a waker of the test's own.
+    pub(crate) fn poll_with(&mut self, context: &mut Context<'_>) -> Poll<R> {
+        self.future.as_mut().poll(context)
+    }
+
     /// Polls when woken until `is_enough` or until it is ready.
     pub(crate) fn run_until(&mut self, mut is_enough: impl FnMut() -> bool) -> Option<R> {
         let started = Instant::now();

@@ -2,12 +2,14 @@
 
 mod cancelling;
 mod ending;
+mod errands;
 mod executor;
 mod flight;
 mod order;
 mod parking;
 mod replaying;
 mod upstream;
+mod writing;
 
 use std::path::Path;
 

@@ -193,7 +193,9 @@ mod tests {
             },
             kind: 7,
             key: Some([0xAB; 16]),
-            enqueued_at: UNIX_EPOCH + Duration::from_nanos(0x1797_9cfe_362a_0000),
+            enqueued_at: UNIX_EPOCH
+                .checked_add(Duration::from_secs(1_700_000_000))
+                .expect("a time in 2023"),
             attempts: 3,
             refusal: Refusal::Reject,
             reason: "no such field".to_owned(),
