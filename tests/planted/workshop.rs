@@ -14,7 +14,7 @@ const TEST_TIME: Duration = Duration::from_mins(2);
 /// The same for a whole binary.
 const SUITE_TIME: Duration = Duration::from_mins(20);
 /// The test binaries that may notice a bug, besides the unit tests.
-const BINARIES: [&str; 5] = ["it", "it_crash", "kill", "inspect", "follow"];
+const BINARIES: [&str; 6] = ["it", "it_crash", "kill", "inspect", "follow", "deliver"];
 
 /// The built copy.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod following;
 mod once;
 mod opening;
 mod readers;
+mod sending;
 mod snapshots;
 
 use crate::table::Bug;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Bug> {
         delivery::BUGS,
         once::BUGS,
         readers::BUGS,
+        sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
     ]
