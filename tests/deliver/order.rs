@@ -140,3 +140,21 @@ fn what_capacity_drops_while_it_waits_behind_another_is_not_delivered() -> foreb
     assert_eq!((stats.delivered, stats.dropped), (3, 3));
     Ok(())
 }
+
+#[test]
+fn what_is_sent_is_removed_when_the_drain_returns() -> forebay::Result<()> {
+    for in_flight in [1, 8] {
+        for events in 1..20 {
+            let folder = folder();
+            let buffer = filled(&folder, events);
+            let upstream = Upstream::new(in_flight, |event| match event {
+                9 => Answer::Refuse(SinkError::retry("down")),
+                _ => Answer::Accept,
+            });
+            let sent = block_on(buffer.drain_and_send(&upstream))?;
+            let all = usize::try_from(events).expect("few");
+            assert_eq!(buffer.len()?, all - sent, "{events} events");
+        }
+    }
+    Ok(())
+}

@@ -14,7 +14,15 @@ const TEST_TIME: Duration = Duration::from_mins(2);
 /// The same for a whole binary.
 const SUITE_TIME: Duration = Duration::from_mins(20);
 /// The test binaries that may notice a bug, besides the unit tests.
-const BINARIES: [&str; 6] = ["it", "it_crash", "kill", "inspect", "follow", "publisher"];
+const BINARIES: [&str; 7] = [
+    "it",
+    "it_crash",
+    "kill",
+    "inspect",
+    "follow",
+    "deliver",
+    "publisher",
+];
 /// What those need.
 const FEATURES: &str = "tokio,metrics,tracing";
 

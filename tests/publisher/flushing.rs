@@ -99,6 +99,8 @@ async fn a_flush_of_a_buffer_that_does_not_serve_any_more_is_an_error() {
     queue.close().expect("closed");
     let error = scene.publisher.flush_pending().await.expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::Closed);
+    let told = scene.ear.all();
+    assert_eq!(told.last(), Some(&Heard::FlushFailed(ErrorKind::Closed)));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forebay::{Codec, CodecError, EventBuffer, Published, Publisher, PublisherStats};
+use forebay::{Codec, CodecError, ErrorKind, EventBuffer, Published, Publisher, PublisherStats};
 use tempfile::TempDir;
 
 use crate::stage::{Heard, Mood, Scene, Upstream, buffer_in};
@@ -219,6 +219,31 @@ async fn the_counters_are_those_of_what_was_told() {
     assert_eq!((published, publish_errors), (1, 1));
     assert_eq!((buffered, flushed), (2, 2));
     assert_eq!((parked, lost), (0, 0));
+}
+
+#[tokio::test]
+async fn an_event_is_buffered_also_where_the_file_of_keys_is_damaged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scene = Scene::around(buffer_in(&folder, 100), Upstream::new(Mood::Away), folder);
+    scene.publisher.publish(1).await;
+    let Scene {
+        folder, publisher, ..
+    } = scene;
+    let queue = publisher.buffer().queue().clone();
+    queue.close().expect("closed");
+    drop(publisher);
+    let keys = folder.path().join("buffer").join("KEYS");
+    let mut bytes = std::fs::read(&keys).expect("the file of keys");
+    bytes.fill(0xa5);
+    std::fs::write(&keys, bytes).expect("damage");
+
+    let scene = Scene::around(buffer_in(&folder, 100), Upstream::new(Mood::Away), folder);
+    let refused = scene.publisher.buffer().enqueue_once([7; 16], &7);
+    assert_eq!(refused.expect_err("no keys").kind(), ErrorKind::Corrupt);
+    assert_eq!(scene.publisher.publish(2).await, Published::Buffered);
+    scene.upstream.set(Mood::Up);
+    assert_eq!(scene.publisher.flush_pending().await.expect("a flush"), 2);
+    assert_eq!(scene.upstream.kept(), [1, 2]);
 }
 
 #[tokio::test]

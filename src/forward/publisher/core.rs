@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::gate::Gate;
 use super::told::Told;
 use crate::buffer::{Refusal, SinkError};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::queue::{Entry, Queue};
 
 /// What keeps the flush loop from trying.
@@ -85,7 +85,14 @@ impl Core {
 
     /// Puts an event into the buffer. It may wait for the disk.
     pub(super) fn store(self: Arc<Self>, key: [u8; 16], payload: Vec<u8>) -> Result<()> {
-        let stored = self.queue.enqueue_once(key, Entry::from(payload));
+        let stored = match self.queue.enqueue_once(key, &payload) {
+            // The queue knows no keys any more, because its file of them is damaged. Better stored
+            // under another id, and perhaps delivered twice, than lost.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                self.queue.enqueue(Entry::from(payload))
+            }
+            stored => stored,
+        };
         // Here and not by the caller, whose future may have been dropped meanwhile.
         self.gate.close();
         self.poke();

@@ -16,9 +16,17 @@ where
     /// passed; notes what stands in the way, and returns how many events were delivered.
     pub(super) async fn flush(&self, stop: Option<&Stop>) -> Result<usize> {
         let core = &self.core;
-        if self.buffer.is_empty()? {
-            core.clear();
-            return Ok(0);
+        match self.buffer.is_empty() {
+            Ok(false) => {}
+            Ok(true) => {
+                core.clear();
+                return Ok(0);
+            }
+            // No hurdle: a queue that is poisoned or closed stays so.
+            Err(error) => {
+                core.told.flush_failed(&error);
+                return Err(error);
+            }
         }
         let turn = match stop {
             None => core.gate.flush().await,

@@ -9,6 +9,7 @@ mod once;
 mod opening;
 mod publishing;
 mod readers;
+mod sending;
 mod snapshots;
 
 use crate::table::Bug;
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Vec<Bug> {
         delivery::BUGS,
         once::BUGS,
         readers::BUGS,
+        sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
         publishing::BUGS,
