@@ -2,6 +2,7 @@
 
 mod attempt;
 mod core;
+mod deliver;
 mod flush;
 mod flush_loop;
 mod gate;
@@ -13,21 +14,22 @@ mod told;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 pub use flush_loop::{FlushLoop, Left};
 pub use options::PublisherOptions;
 pub use told::PublisherStats;
 
-use self::attempt::attempt;
 use self::core::Core;
 use self::gate::Gate;
 use self::key::Keys;
 use self::told::Told;
-use super::listener::Loss;
 use super::trace;
-use crate::buffer::{AsyncSink, Bincode, Codec, Delivery, EventBuffer, Refusal};
-use crate::error::{Error, ErrorKind, Result};
+use crate::buffer::{AsyncSink, Bincode, Codec, EventBuffer};
+#[cfg(doc)]
+use crate::buffer::{Delivery, Refusal};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 
 /// Where an event is when [`Publisher::publish`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -241,76 +243,5 @@ where
     /// Outside of a tokio runtime.
     pub fn start(&self) -> FlushLoop {
         FlushLoop::start(Arc::clone(&self.shared))
-    }
-}
-
-impl<T, C> Shared<T, C>
-where
-    T: Send + Sync + 'static,
-    C: Codec<T> + Send + Sync + 'static,
-{
-    async fn deliver(&self, event: T) -> Published {
-        let payload = match self.buffer.encode(&event) {
-            Ok(payload) => payload,
-            Err(error) => return self.lose(&Loss::NotStored(&error)),
-        };
-        // Before anything is tried: an attempt whose outcome nobody knows is repeated under the key.
-        let key = self.keys.next();
-        let delivery = Delivery {
-            event,
-            payload,
-            kind: 0,
-            enqueued_at: SystemTime::now(),
-            record: None,
-            key: Some(key),
-        };
-        let core = &self.core;
-        // Held until the event is stored, so that whoever waits for it finds the backlog.
-        let permit = core.gate.direct(|| core.has_backlog()).await;
-        if permit.is_some() {
-            match attempt(&*self.sink, &delivery, self.options.attempt_timeout).await {
-                Ok(()) => {
-                    core.clear();
-                    core.told.published();
-                    return Published::Delivered;
-                }
-                Err(error) => {
-                    core.told.publish_error(&error);
-                    match error.refusal() {
-                        // A flush will ask once more, and then park it.
-                        Refusal::Reject if self.options.has_letters => {}
-                        Refusal::Reject => return self.lose(&Loss::Rejected(&error)),
-                        Refusal::Retry | Refusal::Stop => core.meet(&error),
-                    }
-                }
-            }
-        }
-        self.store(key, delivery.payload).await
-    }
-
-    async fn store(&self, key: [u8; 16], payload: Vec<u8>) -> Published {
-        if self.buffer.capacity() == 0 {
-            return self.lose(&Loss::NoCapacity);
-        }
-        let core = Arc::clone(&self.core);
-        let stored = match tokio::task::spawn_blocking(move || core.store(key, payload)).await {
-            Ok(stored) => stored,
-            Err(why) => Err(Error::new(
-                ErrorKind::Io,
-                format!("the event was not stored: {why}"),
-            )),
-        };
-        match stored {
-            Ok(()) => {
-                self.core.told.buffered();
-                Published::Buffered
-            }
-            Err(error) => self.lose(&Loss::NotStored(&error)),
-        }
-    }
-
-    fn lose(&self, why: &Loss<'_>) -> Published {
-        self.core.told.lost(why);
-        Published::Lost
     }
 }

@@ -42,7 +42,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "buffered-under-a-key-of-its-own",
         breaks: "RTW-06",
-        file: "forward/publisher/mod.rs",
+        file: "forward/publisher/deliver.rs",
         within: "async fn deliver(",
         find: "self.store(key, delivery.payload).await",
         replace: "self.store(self.keys.next(), delivery.payload).await",
@@ -51,7 +51,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "loss-not-told",
         breaks: "RTW-02",
-        file: "forward/publisher/mod.rs",
+        file: "forward/publisher/deliver.rs",
         within: "fn lose(",
         find: "self.core.told.lost(why);",
         replace: "",
@@ -125,8 +125,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "RTW-06",
         file: "forward/publisher/stop.rs",
         within: "async fn expired(",
-        find: "let deadline = asked.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);",
-        replace: "let deadline = asked.wait_for(Option::is_some).await.ok().and_then(|deadline| deadline.map(|at| at + std::time::Duration::from_secs(7)));",
+        find: "sleep_until(deadline)",
+        replace: "sleep_until(deadline + Duration::from_secs(7))",
         killer: "publisher shutdown::a_sink_that_hangs_is_waited_for_until_the_deadline_and_what_is_left_is_told",
     },
     Bug {
