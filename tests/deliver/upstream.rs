@@ -26,6 +26,7 @@ struct Ledger {
     accepted: Vec<u32>,
     ids: Vec<String>,
     polls: usize,
+    answered: usize,
     held: HashMap<u32, Waker>,
     released: HashMap<u32, Result<(), SinkError>>,
 }
@@ -70,6 +71,11 @@ impl<F: Fn(u32) -> Answer> Upstream<F> {
         self.ledger().polls
     }
 
+    /// How many of its answers it has given.
+    pub(crate) fn answered(&self) -> usize {
+        self.ledger().answered
+    }
+
     /// Answers for an event that is held.
     pub(crate) fn release(&self, event: u32, answer: Result<(), SinkError>) {
         let mut ledger = self.ledger();
@@ -80,8 +86,10 @@ impl<F: Fn(u32) -> Answer> Upstream<F> {
     }
 
     fn note(&self, event: u32, answer: Result<(), SinkError>) -> Result<(), SinkError> {
+        let mut ledger = self.ledger();
+        ledger.answered += 1;
         if answer.is_ok() {
-            self.ledger().accepted.push(event);
+            ledger.accepted.push(event);
         }
         answer
     }
@@ -100,7 +108,10 @@ impl<F: Fn(u32) -> Answer + Send + Sync> AsyncSink<u32> for Upstream<F> {
         }
         Box::pin(poll_fn(move |context| match &mut answer {
             Answer::Accept => Poll::Ready(self.note(event, Ok(()))),
-            Answer::Late(0) => Poll::Ready(Ok(())),
+            Answer::Late(0) => {
+                self.ledger().answered += 1;
+                Poll::Ready(Ok(()))
+            }
             Answer::Late(polls) => {
                 *polls -= 1;
                 context.waker().wake_by_ref();
@@ -111,7 +122,7 @@ impl<F: Fn(u32) -> Answer + Send + Sync> AsyncSink<u32> for Upstream<F> {
                 let Answer::Refuse(why) = answer else {
                     unreachable!("it was a refusal a moment ago");
                 };
-                Poll::Ready(Err(why))
+                Poll::Ready(self.note(event, Err(why)))
             }
             Answer::Hold => {
                 let mut ledger = self.ledger();

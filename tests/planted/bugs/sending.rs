@@ -10,7 +10,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn is_halted(",
         find: "self.flight.has_refusal()",
         replace: "false",
-        killer: "deliver flight::after_a_refusal_nothing_more_is_handed_out_and_those_in_flight_are_waited_for",
+        killer: "deliver flight::after_a_refusal_nothing_more_is_handed_out_and_what_was_behind_it_comes_again",
     },
     Bug {
         name: "accepted-behind-a-refusal-removed",
@@ -19,7 +19,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn land(",
         find: "self.sent.refused.is_none()",
         replace: "true",
-        killer: "deliver flight::after_a_refusal_nothing_more_is_handed_out_and_those_in_flight_are_waited_for",
+        killer: "deliver flight::after_a_refusal_nothing_more_is_handed_out_and_what_was_behind_it_comes_again",
     },
     Bug {
         name: "dropped-event-sent-from-what-was-read",
@@ -34,9 +34,9 @@ pub(super) const BUGS: &[Bug] = &[
         name: "drain-over-before-the-last-is-acknowledged",
         breaks: "RTW-06",
         file: "buffer/drain.rs",
-        within: "fn end(",
-        find: "self.settled < self.lease.desk().accepted()",
-        replace: "false",
+        within: "fn ask(",
+        find: "self.settled >= self.lease.desk().accepted()",
+        replace: "true",
         killer: "deliver order::what_is_sent_is_removed_when_the_drain_returns",
     },
     Bug {
@@ -46,7 +46,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn end(",
         find: "!self.flight.is_down()",
         replace: "false",
-        killer: "deliver flight::after_a_refusal_nothing_more_is_handed_out_and_those_in_flight_are_waited_for",
+        killer: "deliver flight::after_a_refusal_those_in_flight_are_waited_for",
     },
     Bug {
         name: "undecodable-event-overtaken",
@@ -64,7 +64,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn take_landed(",
         find: "!matches!(self.places.front(), Some(Place::Landed(_)))",
         replace: "{ let at = self.places.iter().position(|place| matches!(place, Place::Landed(_))); if let Some(at) = at { self.places.swap(0, at); } at.is_none() }",
-        killer: "deliver flight::what_is_accepted_out_of_order_is_removed_in_order",
+        killer: "deliver flight::what_is_accepted_behind_one_in_flight_comes_again_when_the_drain_is_dropped",
     },
     Bug {
         name: "everything-polled-for-one",
