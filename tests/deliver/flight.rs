@@ -69,22 +69,6 @@ fn after_a_refusal_nothing_more_is_handed_out_and_what_was_behind_it_comes_again
 }
 
 #[test]
-fn after_a_refusal_those_in_flight_are_waited_for() -> forebay::Result<()> {
-    let folder = folder();
-    let buffer = filled(&folder, 2);
-    let upstream = Upstream::new(2, |event| match event {
-        0 => Answer::Hold,
-        _ => Answer::Late(1000),
-    });
-    let mut drain = Task::new(buffer.drain_and_send(&upstream));
-    assert!(drain.run_until(|| upstream.offered() == [0, 1]).is_none());
-    upstream.release(0, Err(SinkError::retry("down")));
-    assert_eq!(drain.finish()?, 0);
-    assert_eq!((upstream.offered(), upstream.answered()), (vec![0, 1], 2));
-    Ok(())
-}
-
-#[test]
 fn the_first_of_two_refusals_is_the_one_that_is_told() -> forebay::Result<()> {
     let folder = folder();
     let buffer = filled(&folder, 3);

@@ -26,7 +26,6 @@ struct Ledger {
     accepted: Vec<u32>,
     ids: Vec<String>,
     polls: usize,
-    answered: usize,
     held: HashMap<u32, Waker>,
     released: HashMap<u32, Result<(), SinkError>>,
 }
@@ -71,11 +70,6 @@ impl<F: Fn(u32) -> Answer> Upstream<F> {
         self.ledger().polls
     }
 
-    /// How many of its answers it has given.
-    pub(crate) fn answered(&self) -> usize {
-        self.ledger().answered
-    }
-
     /// Answers for an event that is held.
     pub(crate) fn release(&self, event: u32, answer: Result<(), SinkError>) {
         let mut ledger = self.ledger();
@@ -86,10 +80,8 @@ impl<F: Fn(u32) -> Answer> Upstream<F> {
     }
 
     fn note(&self, event: u32, answer: Result<(), SinkError>) -> Result<(), SinkError> {
-        let mut ledger = self.ledger();
-        ledger.answered += 1;
         if answer.is_ok() {
-            ledger.accepted.push(event);
+            self.ledger().accepted.push(event);
         }
         answer
     }
@@ -108,10 +100,7 @@ impl<F: Fn(u32) -> Answer + Send + Sync> AsyncSink<u32> for Upstream<F> {
         }
         Box::pin(poll_fn(move |context| match &mut answer {
             Answer::Accept => Poll::Ready(self.note(event, Ok(()))),
-            Answer::Late(0) => {
-                self.ledger().answered += 1;
-                Poll::Ready(Ok(()))
-            }
+            Answer::Late(0) => Poll::Ready(Ok(())),
             Answer::Late(polls) => {
                 *polls -= 1;
                 context.waker().wake_by_ref();

@@ -37,7 +37,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn ask(",
         find: "self.settled >= self.lease.desk().accepted()",
         replace: "true",
-        killer: "deliver order::what_is_sent_is_removed_when_the_drain_returns",
+        killer: "deliver errands::a_drain_that_was_refused_is_over_only_when_what_was_accepted_is_removed",
     },
     Bug {
         name: "drain-over-while-events-are-in-flight",
@@ -46,7 +46,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn end(",
         find: "!self.flight.is_down()",
         replace: "false",
-        killer: "deliver flight::after_a_refusal_those_in_flight_are_waited_for",
+        killer: "deliver errands::after_a_refusal_those_in_flight_are_waited_for",
     },
     Bug {
         name: "undecodable-event-overtaken",
@@ -56,6 +56,15 @@ pub(super) const BUGS: &[Bug] = &[
         find: "self.ahead.clear();",
         replace: "",
         killer: "deliver order::an_event_that_the_codec_does_not_know_ends_it_and_is_an_error_when_it_is_first",
+    },
+    Bug {
+        name: "undecodable-event-overtaken-by-the-next-read",
+        breaks: "RT-30",
+        file: "buffer/drain.rs",
+        within: "fn hear(",
+        find: "matches!(self.input, Input::Undecodable(_))",
+        replace: "false",
+        killer: "deliver errands::what_is_read_behind_an_event_that_cannot_be_decoded_does_not_overtake_it",
     },
     Bug {
         name: "landing-of-any-taken",
