@@ -171,6 +171,10 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             Ok(settled) => self.settled = settled,
             Err(error) => self.failure = Some(error),
         }
+        // It was on its way already, and must not overtake what stands before it.
+        if matches!(self.input, Input::Undecodable(_)) {
+            return;
+        }
         match parcels {
             // What the sink enqueued until it accepted the last one is this drain's, too.
             Ok(parcels) if parcels.is_empty() && self.reads_since == Some(self.removed()) => {
@@ -271,6 +275,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
                 Err(why) => {
                     // What follows must not overtake it.
                     self.ahead.clear();
+                    self.ahead_bytes = 0;
                     self.input = Input::Undecodable(undecodable(sequence, &why));
                 }
             }
@@ -315,7 +320,8 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             || (self.flight.len() == 0
                 && self.ahead.is_empty()
                 && !matches!(self.input, Input::Open));
-        if !is_over || self.settled < self.lease.desk().accepted() {
+        // Nothing is left to be acknowledged: the thread would be under way for it.
+        if !is_over {
             return None;
         }
         let sent = std::mem::take(&mut self.sent);

@@ -58,6 +58,15 @@ impl Keeper {
             .recv_timeout(PATIENCE)
             .expect("the thread comes");
     }
+
+    /// The same once more, when the thread has found that there are no other records: all that
+    /// the drain had to hear of it has been heard then.
+    fn hold_up_twice<R>(&self, task: &mut Task<'_, R>) {
+        self.hold_up(task);
+        self.open.send(()).expect("the thread waits");
+        self.hold_up(task);
+        assert!(task.poll().is_pending());
+    }
 }
 
 #[test]
@@ -107,6 +116,67 @@ fn what_another_drain_delivered_meanwhile_is_not_parked() -> forebay::Result<()>
     // The thread does what it was asked for before it ends.
     drop(buffer);
     assert!(letters.is_empty()?);
+    Ok(())
+}
+
+#[test]
+fn what_is_read_behind_an_event_that_cannot_be_decoded_does_not_overtake_it() -> forebay::Result<()>
+{
+    let folder = folder();
+    let buffer = filled(&folder, 135);
+    buffer.queue().enqueue(&[0xFF; 9])?;
+    (0..200).try_for_each(|event| buffer.enqueue(&event))?;
+    let upstream = Upstream::new(130, |_| Answer::Hold);
+    let keeper = Keeper::new();
+    let mut drain = Task::new(buffer.drain_and_send(&upstream));
+    keeper.hold_up(&mut drain);
+    while upstream.offered().len() < 130 {
+        assert!(drain.poll().is_pending());
+    }
+    // The thread has been sent for more by now; what it will bring is behind the bad one.
+    (0..7).for_each(|event| upstream.release(event, Ok(())));
+    assert!(drain.poll().is_pending());
+    assert_eq!(upstream.offered().len(), 135);
+    keeper.open.send(()).expect("the thread waits");
+    (7..135).for_each(|event| upstream.release(event, Ok(())));
+    assert_eq!(drain.finish()?, 135);
+    assert_eq!(upstream.offered(), (0..135).collect::<Vec<_>>());
+    assert_eq!(buffer.len()?, 201);
+    Ok(())
+}
+
+#[test]
+fn a_drain_that_was_refused_is_over_only_when_what_was_accepted_is_removed() -> forebay::Result<()>
+{
+    let folder = folder();
+    let buffer = filled(&folder, 2);
+    let upstream = Upstream::new(2, |_| Answer::Hold);
+    let keeper = Keeper::new();
+    let mut drain = Task::new(buffer.drain_and_send(&upstream));
+    keeper.hold_up_twice(&mut drain);
+    upstream.release(0, Ok(()));
+    upstream.release(1, Err(SinkError::retry("down")));
+    assert!(drain.poll().is_pending(), "the thread has not been there");
+    keeper.open.send(()).expect("the thread waits");
+    assert_eq!(drain.finish()?, 1);
+    assert_eq!(buffer.len()?, 1);
+    Ok(())
+}
+
+#[test]
+fn after_a_refusal_those_in_flight_are_waited_for() -> forebay::Result<()> {
+    let folder = folder();
+    let buffer = filled(&folder, 2);
+    let upstream = Upstream::new(2, |_| Answer::Hold);
+    let keeper = Keeper::new();
+    let mut drain = Task::new(buffer.drain_and_send(&upstream));
+    keeper.hold_up_twice(&mut drain);
+    upstream.release(0, Err(SinkError::retry("down")));
+    assert!(drain.poll().is_pending(), "one is in flight");
+    keeper.open.send(()).expect("the thread waits");
+    upstream.release(1, Ok(()));
+    assert_eq!(drain.finish()?, 0);
+    assert_eq!(left(&buffer), [0, 1]);
     Ok(())
 }
 

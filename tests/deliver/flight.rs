@@ -43,27 +43,28 @@ fn what_is_accepted_behind_one_in_flight_comes_again_when_the_drain_is_dropped()
 }
 
 #[test]
-fn after_a_refusal_nothing_more_is_handed_out_and_those_in_flight_are_waited_for()
+fn after_a_refusal_nothing_more_is_handed_out_and_what_was_behind_it_comes_again()
 -> forebay::Result<()> {
     let folder = folder();
     let buffer = filled(&folder, 9);
-    let upstream = Upstream::new(3, |_| Answer::Hold);
+    let upstream = Upstream::new(4, |_| Answer::Hold);
     let mut drain = Task::new(buffer.send_to(&upstream));
-    assert!(drain.run_until(|| upstream.offered().len() == 3).is_none());
-    // The second one is refused while the first and the third are under way.
-    upstream.release(1, Err(SinkError::retry("slow down")));
+    assert!(drain.run_until(|| upstream.offered().len() == 4).is_none());
+    upstream.release(2, Err(SinkError::retry("slow down")));
     assert!(drain.poll().is_pending());
+    // There is room for another one now.
     upstream.release(0, Ok(()));
-    assert!(drain.poll().is_pending(), "the third is in flight");
-    assert_eq!(upstream.offered(), [0, 1, 2]);
-    upstream.release(2, Ok(()));
+    assert!(drain.poll().is_pending());
+    upstream.release(1, Ok(()));
+    assert!(drain.poll().is_pending());
+    upstream.release(3, Ok(()));
     let sent = drain.finish()?;
-    assert_eq!(upstream.offered(), [0, 1, 2]);
+    assert_eq!(upstream.offered(), [0, 1, 2, 3]);
     let refused = sent.refused.expect("one was refused");
-    assert_eq!((sent.accepted, refused.refusal()), (1, Refusal::Retry));
+    assert_eq!((sent.accepted, refused.refusal()), (2, Refusal::Retry));
     assert_eq!(refused.to_string(), "slow down");
-    // The third was accepted, and comes again all the same.
-    assert_eq!(left(&buffer), (1..9).collect::<Vec<_>>());
+    // The fourth was accepted, and comes again all the same.
+    assert_eq!(left(&buffer), (2..9).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -111,7 +111,7 @@ impl<F: Fn(u32) -> Answer + Send + Sync> AsyncSink<u32> for Upstream<F> {
                 let Answer::Refuse(why) = answer else {
                     unreachable!("it was a refusal a moment ago");
                 };
-                Poll::Ready(Err(why))
+                Poll::Ready(self.note(event, Err(why)))
             }
             Answer::Hold => {
                 let mut ledger = self.ledger();
