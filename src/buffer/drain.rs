@@ -16,7 +16,7 @@ use super::dead_letters::SendOptions;
 use super::desk::{Desk, Errand, Haul, Lease};
 use super::flight::Flight;
 use super::sent::Sent;
-use super::sink::{AsyncSink, Delivery, SinkError};
+use super::sink::{AsyncSink, Delivery, Refusal, SinkError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::position::Sequence;
 use crate::queue::Queue;
@@ -64,6 +64,12 @@ pub(super) struct Drain<'a, T, C> {
     is_first: bool,
     /// A dead letter that is being parked.
     parking: Option<Answer<Result<()>>>,
+    /// It could not be parked: nothing behind it may count.
+    has_hole: bool,
+    /// What is in flight was handed out before the last dead letter was refused.
+    is_behind_letter: bool,
+    /// What is in flight, and was read ahead, is to come again.
+    begins_again: bool,
     /// Every event before this one is acknowledged.
     settled: Sequence,
     sent: Sent,
@@ -138,6 +144,9 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             reads_since: None,
             is_first: true,
             parking: None,
+            has_hole: false,
+            is_behind_letter: false,
+            begins_again: false,
             settled: lease.desk().accepted(),
             sent: Sent::default(),
             failure: None,
@@ -151,6 +160,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         self.sent.refused.is_some()
             || self.parking.is_some()
             || self.failure.is_some()
+            || self.begins_again
             || self.flight.has_refusal()
     }
 
@@ -175,6 +185,10 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         if matches!(self.input, Input::Undecodable(_)) {
             return;
         }
+        // What follows an event that cannot be handed out must not overtake it.
+        if self.begins_again || matches!(self.input, Input::Undecodable(_)) {
+            return;
+        }
         match parcels {
             // What the sink enqueued until it accepted the last one is this drain's, too.
             Ok(parcels) if parcels.is_empty() && self.reads_since == Some(self.removed()) => {
@@ -193,15 +207,35 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         let mut any = false;
         while self.sent.refused.is_none()
             && self.parking.is_none()
+            && !self.has_hole
             && let Some((delivery, said)) = self.flight.take_landed()
         {
             any = true;
             match said {
+                _ if self.begins_again => {}
                 Ok(()) => self.accept(delivery.sequence()),
+                // Perhaps for no other reason than that the one before it was.
+                Err(refused) if self.is_behind_letter && refused.refusal() == Refusal::Retry => {
+                    self.begins_again = true;
+                }
                 Err(refused) => self.refuse(delivery, refused),
             }
         }
-        any
+        self.is_behind_letter &= self.flight.len() > 0;
+        any | self.begin_again()
+    }
+
+    /// Once nothing is under way any more, goes back to the first event that was not accepted.
+    fn begin_again(&mut self) -> bool {
+        let is_due = self.begins_again && self.flight.len() == 0 && self.errand.is_none();
+        if is_due {
+            self.begins_again = false;
+            self.ahead.clear();
+            self.ahead_bytes = 0;
+            self.input = Input::Open;
+            self.is_first = true;
+        }
+        is_due
     }
 
     fn accept(&mut self, sequence: Sequence) {
@@ -243,9 +277,13 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         match parked.unwrap_or_else(|| Err(panicked())) {
             Ok(()) => {
                 self.sent.parked += 1;
+                self.is_behind_letter = self.flight.len() > 0;
                 self.look_again();
             }
-            Err(error) => self.failure = Some(error),
+            Err(error) => {
+                self.has_hole = true;
+                self.failure = Some(error);
+            }
         }
     }
 
@@ -273,8 +311,8 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
                     self.launches += 1;
                 }
                 Err(why) => {
-                    // What follows must not overtake it.
                     self.ahead.clear();
+                    self.ahead_bytes = 0;
                     self.ahead_bytes = 0;
                     self.input = Input::Undecodable(undecodable(sequence, &why));
                 }
@@ -310,7 +348,8 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
 
     /// What came of it, once all is done.
     fn end(&mut self) -> Option<Result<Sent>> {
-        if self.errand.is_some() || self.parking.is_some() || !self.flight.is_down() {
+        let is_busy = self.errand.is_some() || self.parking.is_some() || self.begins_again;
+        if is_busy || !self.flight.is_down() {
             return None;
         }
         if let Some(error) = self.failure.take() {

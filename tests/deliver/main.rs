@@ -5,6 +5,7 @@ mod ending;
 mod errands;
 mod executor;
 mod flight;
+mod holes;
 mod order;
 mod parking;
 mod replaying;

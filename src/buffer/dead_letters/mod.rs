@@ -3,6 +3,7 @@
 mod letter;
 mod parking;
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ pub use parking::SendOptions;
 use super::event_buffer::EventBuffer;
 use crate::consumer::{Consumer, ConsumerOptions, Record};
 use crate::error::{Error, ErrorKind, Result};
-use crate::position::{RecordId, Sequence};
+use crate::position::{QueueId, RecordId, Sequence};
 use crate::queue::{Entry, Queue, QueueOptions};
 
 /// The consumer whose place is the oldest letter that is still there.
@@ -68,8 +69,8 @@ pub struct DeadLetters {
 struct Shared {
     consumer: Mutex<Consumer>,
     queue: Queue,
-    /// The event that was refused last, and how often in a row.
-    refused: Mutex<Option<(RecordId, u32)>>,
+    /// For each buffer the event that was refused last, and how often in a row.
+    refused: Mutex<HashMap<QueueId, (RecordId, u32)>>,
 }
 
 impl DeadLetters {
@@ -100,7 +101,7 @@ impl DeadLetters {
             shared: Arc::new(Shared {
                 consumer: Mutex::new(consumer),
                 queue,
-                refused: Mutex::new(None),
+                refused: Mutex::default(),
             }),
         })
     }

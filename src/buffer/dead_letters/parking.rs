@@ -67,10 +67,12 @@ impl DeadLetters {
     /// is enough to know the last one.
     fn count_refusal(&self, record: RecordId) -> u32 {
         let mut refused = self.shared.refused.lock();
-        let before = refused.filter(|(last, _)| *last == record);
-        let attempts = before.map_or(0, |(_, attempts)| attempts).saturating_add(1);
-        *refused = Some((record, attempts));
-        attempts
+        let (last, attempts) = refused.entry(record.queue).or_insert((record, 0));
+        if *last != record {
+            (*last, *attempts) = (record, 0);
+        }
+        *attempts = attempts.saturating_add(1);
+        *attempts
     }
 
     /// Keeps `letter`, durably. Done again, for an event that came again because a crash followed,
