@@ -305,3 +305,34 @@ async fn a_sink_that_always_claims_to_be_back_is_left_alone_all_the_same() {
     upstream.until_asked(5).await;
     assert!(began.elapsed() > Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_delivered_something_is_followed_by_the_shortest_pause() {
+    const EVENTS: u32 = 80;
+    let folder = tempfile::tempdir().expect("a folder");
+    let buffer = buffer_in(&folder, 100);
+    (0..EVENTS).for_each(|event| buffer.enqueue(&event).expect("room"));
+    let scene = Scene::around(buffer, Upstream::new(Mood::TwoOfThree), folder);
+    let began = Instant::now();
+    let _flushes = scene.publisher.start();
+    while scene.buffered() > 0 {
+        scene.ear.until_more().await;
+    }
+    assert!(began.elapsed() <= BACKOFF_INITIAL * EVENTS.div_ceil(2));
+    assert_eq!(scene.upstream.arrived(), (0..EVENTS).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_among_others_that_cannot_be_decoded_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let buffer = buffer_in(&folder, 100);
+    buffer.enqueue(&1).expect("room");
+    buffer.queue().enqueue("no number").expect("room");
+    buffer.enqueue(&2).expect("room");
+    let scene = Scene::around(buffer, Upstream::new(Mood::Up), folder);
+    let _flushes = scene.publisher.start();
+    let failed = Heard::FlushFailed(ErrorKind::Decode);
+    scene.ear.until(|heard| *heard == failed).await;
+    assert_eq!(scene.upstream.arrived(), [1]);
+    assert_eq!(scene.buffered(), 2);
+}

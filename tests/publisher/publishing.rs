@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use forebay::{Codec, CodecError, ErrorKind, EventBuffer, Published, Publisher, PublisherStats};
+use forebay::{
+    Codec, CodecError, ErrorKind, EventBuffer, Published, Publisher, PublisherListener,
+    PublisherOptions, PublisherStats, SinkError,
+};
 use tempfile::TempDir;
 
 use crate::stage::{Heard, Mood, Scene, Upstream, buffer_in};
@@ -264,4 +267,24 @@ async fn a_backlog_of_an_earlier_life_is_delivered_before_what_is_published_now(
     scene.upstream.set(Mood::Up);
     assert_eq!(scene.publisher.flush_pending().await.expect("a flush"), 6);
     assert_eq!(scene.upstream.kept(), (0..6).collect::<Vec<_>>());
+}
+
+#[derive(Debug)]
+struct Panicking;
+
+impl PublisherListener for Panicking {
+    fn publish_error(&self, _error: &SinkError) {
+        panic!("the listener of this test panics");
+    }
+}
+
+#[tokio::test]
+async fn a_listener_that_panics_costs_no_event() {
+    let folder = TempDir::new().expect("a folder");
+    let options = PublisherOptions::new().listener(Arc::new(Panicking));
+    let upstream = Upstream::new(Mood::Away);
+    let scene = Scene::tuned(buffer_in(&folder, 10), upstream, folder, options);
+    assert_eq!(scene.publisher.publish(7).await, Published::Buffered);
+    assert_eq!(scene.buffered(), 1);
+    assert!(scene.ear.all().contains(&Heard::Buffered));
 }

@@ -25,6 +25,8 @@ pub(crate) enum Mood {
     Yields,
     /// Confirms it if it is below this one, and refuses it otherwise.
     Below(u32),
+    /// Confirms two, and refuses the next.
+    TwoOfThree,
     /// Refuses it, and asks to be left alone for so long.
     AwayFor(Duration),
     /// Refuses it, and wants to be asked nothing more.
@@ -169,12 +171,15 @@ impl Upstream {
         }
         match mood {
             Mood::Below(limit) if delivery.event >= limit => return Err(SinkError::retry("away")),
+            Mood::TwoOfThree if self.asked().is_multiple_of(3) => {
+                return Err(SinkError::retry("not so fast"));
+            }
             Mood::AwayFor(time) => return Err(SinkError::retry("busy").after(time)),
             Mood::Stopped => return Err(SinkError::stop("no credentials")),
             Mood::Rejects(rejected) | Mood::AwayRejects(rejected) if rejected(delivery.event) => {
                 return Err(SinkError::reject("poison"));
             }
-            Mood::Up | Mood::Below(_) | Mood::Rejects(_) => {}
+            Mood::Up | Mood::TwoOfThree | Mood::Below(_) | Mood::Rejects(_) => {}
             Mood::Yields => {
                 // With more than one in flight the order has to be fixed at once.
                 if self.in_flight_max().get() == 1 {
@@ -262,6 +267,11 @@ impl Ear {
             }
             notified.await;
         }
+    }
+
+    /// Waits until it hears something more.
+    pub(crate) async fn until_more(&self) {
+        self.news.notified().await;
     }
 
     fn hear(&self, what: Heard) {

@@ -62,6 +62,8 @@ where
                     core.told.flush_refused(&refused);
                     break;
                 }
+                // It ends so before an event that cannot be decoded, too: asked again, it says that.
+                None if sent.accepted + sent.parked > 0 && core.has_backlog() => {}
                 None => {
                     core.clear();
                     break;

@@ -87,9 +87,10 @@ where
             break;
         }
         reconnect.arm();
-        flush(shared, stop).await;
-        // Now: what is refused directly while the listeners look is another matter.
-        if core.hurdle().is_none() {
+        let flushed = flush(shared, stop).await;
+        // Now: what is refused directly while the listeners look is another matter. A sink that took
+        // some before it refused is there.
+        if flushed > 0 || core.hurdle().is_none() {
             backoff.reset();
         }
         rest(shared).await;
@@ -128,21 +129,22 @@ async fn clear_of_hurdles<T, C>(
     }
 }
 
-/// A flush that ends neither the loop nor the process, whatever panics in it. What came of it is
-/// told and noted there.
-async fn flush<T, C>(shared: &Shared<T, C>, stop: &Stop)
+/// A flush that ends neither the loop nor the process, whatever panics in it; how many events were
+/// delivered. What else came of it is told and noted there.
+async fn flush<T, C>(shared: &Shared<T, C>, stop: &Stop) -> usize
 where
     T: Send + Sync + 'static,
     C: Codec<T> + Send + Sync + 'static,
 {
     let flushed = caught(trace::flushing(shared.flush(Some(stop)))).await;
     match flushed {
-        Ok(Ok(_) | Err(_)) => {}
+        Ok(flushed) => flushed.unwrap_or(0),
         Err(panic) => {
             shared.core.stumble();
             let what = format!("a flush panicked: {panic}");
             let error = Error::new(ErrorKind::Io, what);
             shared.core.told.flush_failed(&error);
+            0
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is told, to the listeners and to the publisher's own counters.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -108,7 +109,8 @@ impl Told {
 
     fn tell(&self, what: impl Fn(&dyn PublisherListener)) {
         for listener in &self.listeners {
-            what(&**listener);
+            // It must not panic. Where it does all the same, no event is lost over it.
+            catch_unwind(AssertUnwindSafe(|| what(&**listener))).ok();
         }
     }
 }
