@@ -9,6 +9,8 @@ use super::codec::{Bincode, Codec, undecodable};
 use super::config::BufferConfig;
 use super::courier::Courier;
 use super::desk::Desk;
+#[cfg(doc)]
+use crate::consumer::Consumer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::position::Sequence;
 use crate::queue::{Entry, Overflow, Queue, QueueOptions};
