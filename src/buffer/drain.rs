@@ -182,10 +182,6 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             Err(error) => self.failure = Some(error),
         }
         // It was on its way already, and must not overtake what stands before it.
-        if matches!(self.input, Input::Undecodable(_)) {
-            return;
-        }
-        // What follows an event that cannot be handed out must not overtake it.
         if self.begins_again || matches!(self.input, Input::Undecodable(_)) {
             return;
         }
@@ -312,7 +308,6 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
                 }
                 Err(why) => {
                     self.ahead.clear();
-                    self.ahead_bytes = 0;
                     self.ahead_bytes = 0;
                     self.input = Input::Undecodable(undecodable(sequence, &why));
                 }

@@ -183,7 +183,7 @@ impl forebay::AsyncSink<Unique> for Last {
         Box::pin(async move {
             assert_eq!(delivery.payload, [delivery.event.0]);
             self.0.store(delivery.event.0, Ordering::Relaxed);
-            Err(forebay::SinkError::retry("away"))
+            Err(SinkError::retry("away"))
         })
     }
 }

@@ -256,15 +256,6 @@ pub(super) const BUGS: &[Bug] = &[
         killer: "deliver writing::an_event_is_written_then_flushed_then_confirmed_then_removed",
     },
     Bug {
-        name: "read-on-past-an-unknown-event",
-        breaks: "RT-06",
-        file: "buffer/drain.rs",
-        within: "fn hear(",
-        find: "self.begins_again || matches!(self.input, Input::Undecodable(_))",
-        replace: "self.begins_again",
-        killer: "deliver holes::nothing_overtakes_an_event_that_cannot_be_decoded",
-    },
-    Bug {
         name: "accepted-behind-a-letter-that-was-not-kept",
         breaks: "RT-30",
         file: "buffer/drain.rs",
