@@ -45,6 +45,8 @@
 //! # Features
 //!
 //! * `json`: the codec `Json`, for types whose serde form leaves fields out.
+//! * `nats`: the sink `JetStream`.
+//! * `http`: the sink `Webhook`.
 //! * `cli`: the command `forebay`.
 //! * `test-support`: in-memory and faulty storage for tests. Not covered by semver.
 
@@ -53,6 +55,8 @@ mod consumer;
 mod error;
 mod event;
 mod format;
+#[cfg(feature = "nats")]
+mod forward;
 #[cfg(all(feature = "test-support", any(fuzzing, test)))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -87,6 +91,8 @@ pub use consumer::{
 pub use error::{Corruption, Error, ErrorKind, FullReason, Result};
 pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
+#[cfg(feature = "nats")]
+pub use forward::{JetStream, JetStreamOptions, Subject, Writers};
 #[cfg(feature = "test-support")]
 pub use log::Host;
 pub use position::{Epoch, Offset, Position, QueueId, RecordId, SegmentNumber, Sequence};

@@ -56,6 +56,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["queue", "consumer", "error", "position", "event"],
     ),
     (
+        "forward",
+        &["queue", "consumer", "buffer", "error", "position", "event"],
+    ),
+    (
         "inspect",
         &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
