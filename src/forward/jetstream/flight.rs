@@ -29,6 +29,8 @@ struct State {
     doubtful: bool,
     /// What the stream was seen to end with.
     stored: Option<Stored>,
+    /// What was confirmed last since then.
+    landed: Option<RecordId>,
 }
 
 impl Flight {
@@ -40,6 +42,7 @@ impl Flight {
                 previous: None,
                 doubtful: true,
                 stored: None,
+                landed: None,
             }),
         }
     }
@@ -58,8 +61,19 @@ impl Flight {
         self.state.lock().broken
     }
 
-    pub(super) fn is_doubtful(&self) -> bool {
-        self.state.lock().doubtful
+    /// Whether the stream is to be looked at before `record` is sent: something went wrong, or the
+    /// record was confirmed before and comes again, because whoever sent it did not wait for that.
+    pub(super) fn is_doubtful(&self, record: Option<RecordId>) -> bool {
+        let state = self.state.lock();
+        let again = match (state.landed, record) {
+            (Some(landed), Some(record)) => {
+                landed.queue == record.queue
+                    && landed.epoch == record.epoch
+                    && landed.sequence >= record.sequence
+            }
+            (_, _) => false,
+        };
+        state.doubtful || again
     }
 
     /// The stream was looked at; it ends with `stored`, where that is known.
@@ -67,6 +81,7 @@ impl Flight {
         let mut state = self.state.lock();
         state.doubtful = false;
         state.stored = stored;
+        state.landed = None;
     }
 
     /// Whether the stream was seen to hold the event already.
@@ -94,9 +109,12 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The event is stored.
-    pub(super) fn land(mut self) {
+    /// The event, which is this record where it is one, is stored.
+    pub(super) fn land(mut self, record: Option<RecordId>) {
         self.accepted = true;
+        if record.is_some() {
+            self.flight.state.lock().landed = record;
+        }
     }
 }
 
@@ -118,17 +136,18 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::position::{Epoch, QueueId, Sequence};
 
     #[test]
     fn a_flight_that_lost_an_event_stays_broken_until_all_are_gone() {
         let flight = Flight::new();
         let (first, second, third) = (flight.join(), flight.join(), flight.join());
-        first.land();
+        first.land(None);
         assert!(!flight.is_broken());
         drop(second);
         assert!(flight.is_broken());
         let late = flight.join();
-        third.land();
+        third.land(None);
         assert!(flight.is_broken());
         drop(late);
         assert!(!flight.is_broken());
@@ -140,20 +159,39 @@ mod tests {
         let (first, second) = (flight.join(), flight.join());
         assert_eq!(flight.previous(), None);
         flight.sent("a".to_owned());
-        first.land();
+        first.land(None);
         assert_eq!(flight.previous().as_deref(), Some("a"));
-        second.land();
+        second.land(None);
         assert_eq!(flight.previous(), None);
+    }
+
+    #[test]
+    fn a_record_that_comes_again_makes_the_stream_doubtful_until_it_was_looked_at() {
+        let record = |sequence| {
+            Some(RecordId {
+                queue: QueueId::new([1; 16]),
+                epoch: Epoch::new(7),
+                sequence: Sequence::new(sequence),
+            })
+        };
+        let flight = Flight::new();
+        flight.looked(None);
+        flight.join().land(record(5));
+        assert!(!flight.is_doubtful(record(6)));
+        assert!(flight.is_doubtful(record(5)));
+        assert!(flight.is_doubtful(record(4)));
+        flight.looked(None);
+        assert!(!flight.is_doubtful(record(4)));
     }
 
     #[test]
     fn a_lost_event_makes_the_stream_doubtful_until_it_was_looked_at() {
         let flight = Flight::new();
-        assert!(flight.is_doubtful());
+        assert!(flight.is_doubtful(None));
         flight.looked(None);
-        flight.join().land();
-        assert!(!flight.is_doubtful());
+        flight.join().land(None);
+        assert!(!flight.is_doubtful(None));
         drop(flight.join());
-        assert!(flight.is_doubtful());
+        assert!(flight.is_doubtful(None));
     }
 }

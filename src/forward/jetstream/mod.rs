@@ -152,7 +152,7 @@ impl<T: Send + Sync> JetStream<T> {
             Err(why) => Err(why),
         };
         if outcome.is_ok() {
-            place.land();
+            place.land(delivery.record);
         } else {
             let connects = self.link.now().connects;
             self.connects_seen.store(connects, Ordering::Relaxed);
@@ -170,12 +170,12 @@ impl<T: Send + Sync> JetStream<T> {
         if !self.is_connected() {
             return Err(self.absent());
         }
-        if self.flight.is_doubtful() {
+        let id = delivery.id();
+        if self.flight.is_doubtful(delivery.record) {
             // What was barred before may be allowed by now; who tries again was asked to.
             self.link.forgive();
             self.look(losses).await?;
         }
-        let id = delivery.id();
         if self.flight.holds(&id, delivery.record) {
             return Ok(Sending::Stored);
         }
