@@ -55,7 +55,7 @@ mod consumer;
 mod error;
 mod event;
 mod format;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "http", feature = "nats"))]
 mod forward;
 #[cfg(all(feature = "test-support", any(fuzzing, test)))]
 #[doc(hidden)]
@@ -91,6 +91,8 @@ pub use consumer::{
 pub use error::{Corruption, Error, ErrorKind, FullReason, Result};
 pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
+#[cfg(feature = "http")]
+pub use forward::Webhook;
 #[cfg(feature = "nats")]
 pub use forward::{JetStream, JetStreamOptions, Subject, Writers};
 #[cfg(feature = "test-support")]

@@ -14,9 +14,9 @@ use super::server::Server;
 /// What the child is told: the server's address and the buffer's folder.
 const ORDERS: &str = "FOREBAY_TEST_JETSTREAM";
 const ROUNDS: u64 = 20;
-const EVENTS: u64 = 1000;
+const EVENTS: u64 = 4000;
 /// After how many events the child says something.
-const STRIDE: u64 = 10;
+const STRIDE: u64 = 20;
 
 /// Says how far it has come.
 struct Talking {
@@ -89,7 +89,7 @@ async fn a_publisher_killed_over_and_over_in_the_middle_of_a_flush_stores_all_in
         };
         end += EVENTS;
         let mut child = child(&orders);
-        let strides = RandomState::new().hash_one(end) % (EVENTS / STRIDE * 9 / 10);
+        let strides = RandomState::new().hash_one(end) % (EVENTS / STRIDE * 2 / 3);
         let told = BufReader::new(child.stdout.take().expect("piped"))
             .lines()
             .map(|line| line.expect("text"))

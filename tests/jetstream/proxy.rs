@@ -18,13 +18,13 @@ struct Wire {
     sockets: Mutex<Vec<TcpStream>>,
 }
 
-pub struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     wire: Arc<Wire>,
 }
 
 impl Proxy {
-    pub fn start(server: u16) -> Self {
+    pub(crate) fn start(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let wire = Arc::new(Wire::default());
@@ -41,24 +41,24 @@ impl Proxy {
         Self { port, wire }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
     /// From now on nothing of what the client sends arrives.
-    pub fn swallow(&self) {
+    pub(crate) fn swallow(&self) {
         self.wire.swallows.store(true, Ordering::SeqCst);
     }
 
     /// Ready when that many bytes were swallowed.
-    pub async fn swallowed(&self, bytes: u64) {
+    pub(crate) async fn swallowed(&self, bytes: u64) {
         while self.wire.swallowed_bytes.load(Ordering::SeqCst) < bytes {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
     /// Ends the connections; new ones are whole.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.wire.swallows.store(false, Ordering::SeqCst);
         for socket in self.wire.sockets.lock().drain(..) {
             // It may be gone already.

@@ -16,11 +16,11 @@ use futures_util::StreamExt;
 
 use super::server::Server;
 
-pub const STREAM: &str = "EVENTS";
+pub(crate) const STREAM: &str = "EVENTS";
 /// Only ends a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn stream_config() -> Config {
+pub(crate) fn stream_config() -> Config {
     Config {
         subjects: vec!["events.>".to_owned()],
         ..Config::default()
@@ -28,19 +28,19 @@ pub fn stream_config() -> Config {
 }
 
 /// A sink into the stream, which is made at the first event.
-pub fn options() -> JetStreamOptions<String> {
+pub(crate) fn options() -> JetStreamOptions<String> {
     JetStreamOptions::<String>::new(STREAM, "events.{kind}")
         .expect("legal names")
         .payload_by(|delivery| delivery.event.clone().into_bytes())
         .create_stream(stream_config())
 }
 
-pub async fn sink(server: &Server) -> JetStream<String> {
+pub(crate) async fn sink(server: &Server) -> JetStream<String> {
     connected(options(), &server.url()).await
 }
 
 /// With the server up: a sink that has found it.
-pub async fn connected(options: JetStreamOptions<String>, url: &str) -> JetStream<String> {
+pub(crate) async fn connected(options: JetStreamOptions<String>, url: &str) -> JetStream<String> {
     let sink = options.connect(url).await.expect("a legal address");
     let reconnected = tokio::time::timeout(PATIENCE, sink.reconnected());
     reconnected.await.expect("the server is up");
@@ -51,25 +51,25 @@ pub async fn connected(options: JetStreamOptions<String>, url: &str) -> JetStrea
 }
 
 /// A buffer that does not wait for the disk.
-pub fn buffer(folder: &Path) -> EventBuffer<String> {
+pub(crate) fn buffer(folder: &Path) -> EventBuffer<String> {
     let options = QueueOptions::new().sync_policy(SyncPolicy::Manual);
     EventBuffer::with_options(folder, usize::MAX, options).expect("a new folder")
 }
 
 /// Events by their numbers.
-pub fn fill(buffer: &EventBuffer<String>, numbers: std::ops::Range<u64>) {
+pub(crate) fn fill(buffer: &EventBuffer<String>, numbers: std::ops::Range<u64>) {
     for number in numbers {
         buffer.enqueue(&event(number)).expect("there is room");
     }
 }
 
-pub fn event(number: u64) -> String {
+pub(crate) fn event(number: u64) -> String {
     format!("event {number}")
 }
 
 /// Until nothing is left; whoever waits is woken when the server is back. Returns how many were
 /// accepted.
-pub async fn flush(buffer: &EventBuffer<String>, sink: &dyn AsyncSink<String>) -> usize {
+pub(crate) async fn flush(buffer: &EventBuffer<String>, sink: &dyn AsyncSink<String>) -> usize {
     let all = async {
         let mut accepted = 0;
         loop {
@@ -90,20 +90,20 @@ pub async fn flush(buffer: &EventBuffer<String>, sink: &dyn AsyncSink<String>) -
 
 /// One message of the stream.
 #[derive(Debug)]
-pub struct Stored {
-    pub subject: String,
-    pub payload: Vec<u8>,
-    pub headers: HeaderMap,
+pub(crate) struct Stored {
+    pub(crate) subject: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Stored {
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(ToString::to_string)
     }
 }
 
 /// Everything that the stream holds, in its order.
-pub async fn stored(url: &str) -> Vec<Stored> {
+pub(crate) async fn stored(url: &str) -> Vec<Stored> {
     let client = async_nats::connect(url).await.expect("the server is up");
     let context = async_nats::jetstream::new(client);
     let stream = context
@@ -134,7 +134,7 @@ pub async fn stored(url: &str) -> Vec<Stored> {
 }
 
 /// The stream holds these events, in order, each once.
-pub async fn assert_stored(url: &str, numbers: std::ops::Range<u64>) {
+pub(crate) async fn assert_stored(url: &str, numbers: std::ops::Range<u64>) {
     let stored = stored(url).await;
     for (at, (message, number)) in stored.iter().zip(numbers.clone()).enumerate() {
         let text = String::from_utf8_lossy(&message.payload);
@@ -145,7 +145,7 @@ pub async fn assert_stored(url: &str, numbers: std::ops::Range<u64>) {
 }
 
 /// A sink that hears nothing: whatever the other side accepts, it asks for again.
-pub struct Deaf<'a>(pub &'a JetStream<String>);
+pub(crate) struct Deaf<'a>(pub(crate) &'a JetStream<String>);
 
 impl AsyncSink<String> for Deaf<'_> {
     fn accept<'a>(&'a self, delivery: &'a Delivery<String>) -> SinkFuture<'a> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server with a store that outlives it. Dropped, it is killed.
-pub struct Server {
+pub(crate) struct Server {
     port: u16,
     store: tempfile::TempDir,
     arguments: Vec<String>,
@@ -19,12 +19,12 @@ pub struct Server {
 
 impl Server {
     /// One with `JetStream` and nothing else.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// One with these arguments too.
-    pub fn start_with(arguments: &[&str]) -> Self {
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let mut server = Self::down();
         server.arguments = arguments.iter().map(|&text| text.to_owned()).collect();
         server.restart();
@@ -32,7 +32,7 @@ impl Server {
     }
 
     /// One with this configuration, which is written beside its store.
-    pub fn start_configured(configuration: &str) -> Self {
+    pub(crate) fn start_configured(configuration: &str) -> Self {
         let server = Self::down();
         let file = server.store.path().join("server.conf");
         std::fs::write(&file, configuration).expect("a scratch file");
@@ -43,7 +43,7 @@ impl Server {
     }
 
     /// One that is not up yet.
-    pub fn down() -> Self {
+    pub(crate) fn down() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         Self {
             port: listener.local_addr().expect("bound").port(),
@@ -53,28 +53,28 @@ impl Server {
         }
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
     /// A folder of the test's own.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.store.path()
     }
 
     /// Kills it as `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("it is up");
         child.kill().expect("it is ours");
         child.wait().expect("it was killed");
     }
 
     /// Starts it on its port, with what it had stored.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         assert!(self.child.is_none(), "it is up already");
         let log = std::fs::OpenOptions::new()
             .create(true)
