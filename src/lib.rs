@@ -37,6 +37,9 @@
 //! * [`Consumer`]: read, acknowledge, drain.
 //! * [`Worker`]: a thread that drains a consumer into a handler.
 //! * [`EventBuffer`]: the same for values of one type, bounded, the oldest dropped at capacity.
+//! * [`EventBuffer::drain_and_send`], [`AsyncSink`], [`Sink`], [`WriteSink`]: where events go.
+//! * [`DeadLetters`]: what no sink will accept.
+//! * `Publisher` (feature `tokio`): events straight to a sink, and through the buffer while it is away.
 //! * [`Follower`]: read along from another process, without a lock and without a place of its own.
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`snapshot`]: save a state that was made of records, and take it up again.
@@ -48,6 +51,9 @@
 //! * `nats`: the sink `JetStream`.
 //! * `http`: the sink `Webhook`.
 //! * `cli`: the command `forebay`.
+//! * `tokio`: `Publisher`, for programs with a tokio runtime.
+//! * `metrics`: `metrics::MetricsListener`, what queue and publisher do as metrics.
+//! * `tracing`: `tracing::TracingListener`, the same as events, and spans around publishing.
 //! * `test-support`: in-memory and faulty storage for tests. Not covered by semver.
 
 mod buffer;
@@ -55,7 +61,6 @@ mod consumer;
 mod error;
 mod event;
 mod format;
-#[cfg(any(feature = "http", feature = "nats"))]
 mod forward;
 #[cfg(all(feature = "test-support", any(fuzzing, test)))]
 #[doc(hidden)]
@@ -81,8 +86,8 @@ mod interleave;
 #[cfg(feature = "json")]
 pub use buffer::Json;
 pub use buffer::{
-    AsyncSink, Bincode, BufferConfig, Bytes, Codec, CodecError, Delivery, EventBuffer, Refusal,
-    Sent, Sink, SinkError, SinkFuture,
+    AsyncSink, Bincode, BufferConfig, Bytes, Codec, CodecError, DeadLetter, DeadLetters, Delivery,
+    EventBuffer, Refusal, SendOptions, Sent, Sink, SinkError, SinkFuture,
 };
 pub use consumer::{
     Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, Follower, HandlerError, Lag, Record,
@@ -93,8 +98,17 @@ pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
 #[cfg(feature = "http")]
 pub use forward::Webhook;
+#[cfg(feature = "metrics")]
+pub use forward::metrics;
+#[cfg(feature = "tracing")]
+pub use forward::tracing;
+#[cfg(feature = "tokio")]
+pub use forward::{FlushLoop, Left, Published, Publisher, PublisherOptions, PublisherStats};
+pub use forward::{Framing, WriteSink};
 #[cfg(feature = "nats")]
 pub use forward::{JetStream, JetStreamOptions, Subject, Writers};
+#[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
+pub use forward::{Loss, PublisherListener};
 #[cfg(feature = "test-support")]
 pub use log::Host;
 pub use position::{Epoch, Offset, Position, QueueId, RecordId, SegmentNumber, Sequence};
@@ -108,3 +122,8 @@ pub use recovery::{CorruptionPolicy, RecoveryReport};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The example of docs/METRICS.md, compiled.
+#[cfg(all(doctest, feature = "metrics", feature = "tokio"))]
+#[doc = include_str!("../docs/METRICS.md")]
+struct Metrics;

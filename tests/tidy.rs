@@ -57,7 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "forward",
-        &["queue", "consumer", "buffer", "error", "position", "event"],
+        &["buffer", "queue", "consumer", "error", "position", "event"],
     ),
     (
         "inspect",

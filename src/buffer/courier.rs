@@ -18,6 +18,7 @@ type Job = Box<dyn FnOnce(&Desk) + Send>;
 pub(super) struct Courier {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    process: u32,
 }
 
 impl Courier {
@@ -34,6 +35,7 @@ impl Courier {
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
+            process: std::process::id(),
         })
     }
 
@@ -58,8 +60,10 @@ impl Drop for Courier {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        // A waker that was called there may have come to own the buffer.
-        if thread.thread().id() != thread::current().id() {
+        // A waker that was called there may have come to own the buffer; and a forked child has a
+        // copy of the buffer, but not the thread.
+        let is_itself = thread.thread().id() == thread::current().id();
+        if !is_itself && std::process::id() == self.process {
             // A job that panicked has said so by its answer.
             thread.join().ok();
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::dead_letters::{DeadLetter, DeadLetters};
 use super::sink::Delivery;
 use crate::consumer::Consumer;
 use crate::error::{Error, ErrorKind, Result};
@@ -51,9 +52,8 @@ impl Drop for Lease<'_> {
 /// What the thread is asked to do for a drain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Errand {
-    /// The lease of the drain: without it nothing is read.
-    pub(super) lease: u64,
-    /// Whether it is the first of its drain.
+    /// Whether it is the first of its drain, which begins at the first event not accepted. What a
+    /// dropped drain had read before, or has read even now, is handed out again then.
     pub(super) first: bool,
     /// How many records to read at most.
     pub(super) records_max: usize,
@@ -104,14 +104,31 @@ impl Desk {
     pub(super) fn run(&self, errand: Errand) -> Haul {
         let mut consumer = self.consumer.lock();
         let settled = self.settle(&mut consumer);
-        // Under the lock: who has the lease next waits for it before touching the consumer.
-        let is_current = self.holder.load(Ordering::Acquire) == errand.lease;
-        let parcels = if is_current && settled.is_ok() {
-            read(&mut consumer, errand)
-        } else {
-            Ok(Vec::new())
+        let parcels = match settled {
+            Ok(_) => read(&mut consumer, errand),
+            Err(_) => Ok(Vec::new()),
         };
         Haul { settled, parcels }
+    }
+
+    /// Makes the first event that was not accepted a dead letter, and acknowledges it.
+    ///
+    /// One piece of work, under the lock: a drain that is dropped meanwhile has parked the event
+    /// and removed it, or neither.
+    pub(super) fn park(
+        &self,
+        lease: u64,
+        letters: &DeadLetters,
+        letter: &DeadLetter,
+    ) -> Result<()> {
+        let mut consumer = self.consumer.lock();
+        // Under the lock: who has the lease now waits for it before looking at the event.
+        if self.holder.load(Ordering::Acquire) != lease {
+            return Ok(());
+        }
+        letters.park(letter)?;
+        self.accept_below(letter.record.sequence.plus(1));
+        self.settle(&mut consumer).map(drop)
     }
 
     fn settle(&self, consumer: &mut Consumer) -> Result<Sequence> {

@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 use super::answer::Answer;
 use super::codec::{Codec, undecodable};
 use super::courier::Courier;
-use super::desk::{Errand, Haul, Lease};
+use super::dead_letters::SendOptions;
+use super::desk::{Desk, Errand, Haul, Lease};
 use super::flight::Flight;
 use super::sent::Sent;
 use super::sink::{AsyncSink, Delivery, SinkError};
@@ -46,6 +47,7 @@ pub(super) struct Route<'a, T, C> {
     pub(super) courier: &'a Courier,
     pub(super) codec: &'a C,
     pub(super) sink: &'a dyn AsyncSink<T>,
+    pub(super) options: &'a SendOptions,
 }
 
 /// A drain under way.
@@ -57,9 +59,11 @@ pub(super) struct Drain<'a, T, C> {
     ahead_bytes: usize,
     input: Input,
     errand: Option<Answer<Haul>>,
-    /// Where the errand reads: how many events had been accepted when it was sent.
+    /// Where the errand reads: how many events were done with when it was sent.
     reads_since: Option<usize>,
     is_first: bool,
+    /// A dead letter that is being parked.
+    parking: Option<Answer<Result<()>>>,
     /// Every event before this one is acknowledged.
     settled: Sequence,
     sent: Sent,
@@ -80,6 +84,19 @@ impl<T, C> fmt::Debug for Drain<'_, T, C> {
     }
 }
 
+impl<T, C> Drop for Drain<'_, T, C> {
+    fn drop(&mut self) {
+        // A dropped future cannot wait for it, but nobody has to ask for it again.
+        if self.settled < self.lease.desk().accepted() {
+            let errand = Errand {
+                first: false,
+                records_max: 0,
+            };
+            drop(self.route.courier.ask(move |desk| desk.run(errand)));
+        }
+    }
+}
+
 impl<T, C> Unpin for Drain<'_, T, C> {}
 
 impl<T: Send, C: Codec<T>> Future for Drain<'_, T, C> {
@@ -89,6 +106,7 @@ impl<T: Send, C: Codec<T>> Future for Drain<'_, T, C> {
         self.launches = 0;
         loop {
             self.hear(context);
+            self.hear_parked(context);
             self.flight.poll(context);
             let landed = self.land();
             let launched = self.launch();
@@ -119,6 +137,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             errand: None,
             reads_since: None,
             is_first: true,
+            parking: None,
             settled: lease.desk().accepted(),
             sent: Sent::default(),
             failure: None,
@@ -129,7 +148,10 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
 
     /// Whether nothing more is to be handed out.
     fn is_halted(&self) -> bool {
-        self.sent.refused.is_some() || self.failure.is_some() || self.flight.has_refusal()
+        self.sent.refused.is_some()
+            || self.parking.is_some()
+            || self.failure.is_some()
+            || self.flight.has_refusal()
     }
 
     /// Takes in what the thread has brought.
@@ -142,8 +164,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         };
         self.errand = None;
         let Some(Haul { settled, parcels }) = haul else {
-            let what = "the buffer's thread panicked in a listener of the queue";
-            self.failure = Some(Error::new(ErrorKind::Io, what));
+            self.failure = Some(panicked());
             return;
         };
         match settled {
@@ -152,7 +173,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         }
         match parcels {
             // What the sink enqueued until it accepted the last one is this drain's, too.
-            Ok(parcels) if parcels.is_empty() && self.reads_since == Some(self.sent.accepted) => {
+            Ok(parcels) if parcels.is_empty() && self.reads_since == Some(self.removed()) => {
                 self.input = Input::Dry;
             }
             Ok(parcels) => {
@@ -167,12 +188,13 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
     fn land(&mut self) -> bool {
         let mut any = false;
         while self.sent.refused.is_none()
+            && self.parking.is_none()
             && let Some((delivery, said)) = self.flight.take_landed()
         {
             any = true;
             match said {
                 Ok(()) => self.accept(delivery.sequence()),
-                Err(refused) => self.refuse(refused),
+                Err(refused) => self.refuse(delivery, refused),
             }
         }
         any
@@ -184,14 +206,43 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         self.look_again();
     }
 
+    /// How many events are done with.
+    fn removed(&self) -> usize {
+        self.sent.accepted + self.sent.parked
+    }
+
     fn look_again(&mut self) {
         if matches!(self.input, Input::Dry) {
             self.input = Input::Open;
         }
     }
 
-    fn refuse(&mut self, refused: SinkError) {
-        self.sent.refused = Some(refused);
+    fn refuse(&mut self, delivery: Delivery<T>, refused: SinkError) {
+        let Some((letters, letter)) = self.route.options.letter(delivery, &refused) else {
+            self.sent.refused = Some(refused);
+            return;
+        };
+        let lease = self.lease.number();
+        let park = move |desk: &Desk| desk.park(lease, &letters, &letter);
+        self.parking = Some(self.route.courier.ask(park));
+    }
+
+    /// Goes on when the refused event is parked.
+    fn hear_parked(&mut self, context: &mut Context<'_>) {
+        let Some(parking) = &mut self.parking else {
+            return;
+        };
+        let Poll::Ready(parked) = Pin::new(parking).poll(context) else {
+            return;
+        };
+        self.parking = None;
+        match parked.unwrap_or_else(|| Err(panicked())) {
+            Ok(()) => {
+                self.sent.parked += 1;
+                self.look_again();
+            }
+            Err(error) => self.failure = Some(error),
+        }
     }
 
     /// Hands out what may be in flight; whether anything was.
@@ -239,9 +290,8 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         if !is_wanted && self.settled >= self.lease.desk().accepted() {
             return false;
         }
-        self.reads_since = is_wanted.then_some(self.sent.accepted);
+        self.reads_since = is_wanted.then_some(self.removed());
         let errand = Errand {
-            lease: self.lease.number(),
             first: std::mem::take(&mut self.is_first),
             records_max: if is_wanted {
                 AHEAD_RECORDS - self.ahead.len()
@@ -255,7 +305,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
 
     /// What came of it, once all is done.
     fn end(&mut self) -> Option<Result<Sent>> {
-        if self.errand.is_some() || !self.flight.is_down() {
+        if self.errand.is_some() || self.parking.is_some() || !self.flight.is_down() {
             return None;
         }
         if let Some(error) = self.failure.take() {
@@ -269,7 +319,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             return None;
         }
         let sent = std::mem::take(&mut self.sent);
-        let is_idle = sent.accepted == 0 && sent.refused.is_none();
+        let is_idle = sent.accepted + sent.parked == 0 && sent.refused.is_none();
         match std::mem::replace(&mut self.input, Input::Dry) {
             Input::Unreadable(error) if sent.refused.is_none() => Some(Err(error)),
             Input::Undecodable(error) if is_idle => Some(Err(error)),
@@ -278,4 +328,9 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             }
         }
     }
+}
+
+fn panicked() -> Error {
+    let what = "the buffer's thread panicked in a listener of the queue";
+    Error::new(ErrorKind::Io, what)
 }

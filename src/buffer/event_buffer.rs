@@ -138,6 +138,42 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
     /// [`ErrorKind::Encode`] when the codec refuses; otherwise as for [`Queue::enqueue`], with
     /// [`ErrorKind::Full`] only for a full device.
     pub fn enqueue(&self, event: &T) -> Result<()> {
+        self.enqueue_kind(event, 0)
+    }
+
+    /// Adds an event of a kind, which consumers and sinks see.
+    ///
+    /// # Durability
+    ///
+    /// # Errors
+    ///
+    /// Both as for [`enqueue`](Self::enqueue).
+    pub fn enqueue_kind(&self, event: &T, kind: u16) -> Result<()> {
+        let bytes = self.encode(event)?;
+        self.queue.enqueue(Entry::from(bytes).kind(kind)).map(drop)
+    }
+
+    /// Adds an event unless one with the same `key` is there already; returns the sequence of the
+    /// one that is there. Sinks see the key as [`Delivery::key`](crate::Delivery::key).
+    ///
+    /// # Durability
+    ///
+    /// As for [`Queue::enqueue_once`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`enqueue`](Self::enqueue) and [`Queue::enqueue_once`].
+    pub fn enqueue_once(&self, key: [u8; 16], event: &T) -> Result<Sequence> {
+        let bytes = self.encode(event)?;
+        self.queue.enqueue_once(key, bytes)
+    }
+
+    /// The bytes that [`enqueue`](Self::enqueue) makes of `event`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encode`] when the codec refuses.
+    pub fn encode(&self, event: &T) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.codec.encode(event, &mut bytes).map_err(|why| {
             Error::new(
@@ -145,7 +181,7 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
                 format!("the event cannot be encoded: {why}"),
             )
         })?;
-        self.queue.enqueue(Entry::from(bytes)).map(drop)
+        Ok(bytes)
     }
 
     /// How many events wait.

@@ -1,13 +1,15 @@
 //! Handing events to sinks.
 
-use super::codec::Codec;
+use super::codec::{Codec, CodecError, undecodable};
+use super::dead_letters::SendOptions;
 use super::drain::{Drain, Route};
 use super::event_buffer::EventBuffer;
 use super::sent::Sent;
-use super::sink::AsyncSink;
+use super::sink::{AsyncSink, Delivery, Sink, SinkError};
+use crate::consumer::Record;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl<T: Send, C: Codec<T> + Sync> EventBuffer<T, C> {
     /// Hands events to `sink` in order until there is none or one is refused; returns how many
@@ -72,13 +74,128 @@ impl<T: Send, C: Codec<T> + Sync> EventBuffer<T, C> {
     /// [`ErrorKind::Closed`], after what was in flight has ended. What was accepted before the
     /// error stays so.
     pub async fn send_to(&self, sink: &dyn AsyncSink<T>) -> Result<Sent> {
+        self.send_with(sink, &SendOptions::new()).await
+    }
+
+    /// The same with `options`: an event that they make a dead letter is parked, then removed, and
+    /// the drain goes on behind it.
+    ///
+    /// # Durability
+    ///
+    /// As for [`send_to`](Self::send_to). A dead letter survives power loss before its event is
+    /// removed. A crash in between parks it no second time, but may deliver the event again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_to`](Self::send_to); also what keeps a dead letter from being parked: its event
+    /// stays first then.
+    pub async fn send_with(&self, sink: &dyn AsyncSink<T>, options: &SendOptions) -> Result<Sent> {
+        // A forked child has no thread that would answer.
+        self.queue.check()?;
         let lease = self.desk.lease()?;
         let route = Route {
             queue: &self.queue,
             courier: self.courier()?,
             codec: &self.codec,
             sink,
+            options,
         };
         Drain::new(lease, route).await
+    }
+}
+
+impl<T, C: Codec<T>> EventBuffer<T, C> {
+    /// Hands events to `sink` in order until there is none or one is refused, each removed before
+    /// the next one is handed out: [`drain`](Self::drain) for sinks that say why, and that are told
+    /// what the event's record says.
+    ///
+    /// # Durability
+    ///
+    /// # Errors
+    ///
+    /// Both as for [`drain`](Self::drain).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use forebay::{Delivery, EventBuffer, SinkError};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let buffer: EventBuffer<String> = EventBuffer::new(folder.path().join("buffer"), 100)?;
+    /// # buffer.enqueue(&"login".to_owned())?;
+    /// let sent = buffer.drain_to(&mut |delivery: &Delivery<String>| {
+    ///     post(&delivery.id(), &delivery.event).map_err(SinkError::retry)
+    /// })?;
+    /// assert_eq!(sent.accepted, 1);
+    /// # fn post(_: &str, _: &str) -> Result<(), std::io::Error> { Ok(()) }
+    /// # Ok::<(), forebay::Error>(())
+    /// ```
+    pub fn drain_to(&self, sink: &mut dyn Sink<T>) -> Result<Sent> {
+        self.drain_with(sink, &SendOptions::new())
+    }
+
+    /// The same with `options`, as for [`send_with`](Self::send_with).
+    ///
+    /// # Durability
+    ///
+    /// # Errors
+    ///
+    /// Both as for [`drain`](Self::drain), and for dead letters as for
+    /// [`send_with`](Self::send_with).
+    pub fn drain_with(&self, sink: &mut dyn Sink<T>, options: &SendOptions) -> Result<Sent> {
+        let lease = self.desk.lease()?;
+        let mut sent = Sent::default();
+        let mut last = None;
+        let removed = lease.consumer()?.drain(|record| {
+            match hand_out(&self.codec, sink, record, options) {
+                Outcome::Accepted => sent.accepted += 1,
+                Outcome::Parked => sent.parked += 1,
+                halt @ (Outcome::Refused(_) | Outcome::Unknown(_) | Outcome::Failed(_)) => {
+                    last = Some((record.sequence, halt));
+                    return Err(());
+                }
+            }
+            Ok(())
+        })?;
+        match last {
+            Some((_, Outcome::Refused(refused))) => sent.refused = Some(refused),
+            Some((_, Outcome::Failed(error))) => return Err(error),
+            Some((sequence, Outcome::Unknown(why))) if removed == 0 => {
+                return Err(undecodable(sequence, &why));
+            }
+            Some((_, Outcome::Unknown(_) | Outcome::Accepted | Outcome::Parked)) | None => {}
+        }
+        Ok(sent)
+    }
+}
+
+/// What became of one event.
+enum Outcome {
+    Accepted,
+    Parked,
+    Refused(SinkError),
+    Unknown(CodecError),
+    Failed(Error),
+}
+
+fn hand_out<T>(
+    codec: &impl Codec<T>,
+    sink: &mut dyn Sink<T>,
+    record: &Record<'_>,
+    options: &SendOptions,
+) -> Outcome {
+    let delivery = match codec.decode(record.payload) {
+        Ok(event) => Delivery::of(record).carrying(event),
+        Err(why) => return Outcome::Unknown(why),
+    };
+    let Err(refused) = sink.accept(&delivery) else {
+        return Outcome::Accepted;
+    };
+    let Some((letters, letter)) = options.letter(delivery, &refused) else {
+        return Outcome::Refused(refused);
+    };
+    match letters.park(&letter) {
+        Ok(()) => Outcome::Parked,
+        Err(error) => Outcome::Failed(error),
     }
 }

@@ -8,7 +8,9 @@ use super::sink::SinkError;
 pub struct Sent {
     /// How many events the sink accepted: they are removed.
     pub accepted: usize,
-    /// Why the sink did not accept the event after those, which is the first one waiting now.
+    /// How many events became dead letters: they are removed, too.
+    pub parked: usize,
+    /// Why the sink did not accept the event after all those, which is the first one waiting now.
     /// `None` where none was left, or the next one cannot be decoded.
     pub refused: Option<SinkError>,
 }

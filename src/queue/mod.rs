@@ -293,6 +293,16 @@ impl Queue {
         })
     }
 
+    /// How many bytes this process may still write on the queue's file system; `None` where nobody
+    /// knows.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when the file system does not say.
+    pub fn disk_free_bytes(&self) -> Result<Option<u64>> {
+        self.inner.log.directory().free_bytes()
+    }
+
     /// What opening found.
     #[must_use]
     pub fn recovery(&self) -> &RecoveryReport {

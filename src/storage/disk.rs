@@ -270,6 +270,12 @@ impl Directory for DiskDirectory {
     fn filesystem(&self) -> Filesystem {
         Filesystem::of(&self.path)
     }
+
+    fn free_bytes(&self) -> Result<Option<u64>> {
+        fs2::available_space(&self.path)
+            .map(Some)
+            .map_err(failed("look for free space", &self.path))
+    }
 }
 
 /// The kernel releases the lock at the latest when the process dies.

@@ -104,6 +104,11 @@ pub trait Directory: Debug + Send + Sync {
 
     /// What kind of file system the tree is on.
     fn filesystem(&self) -> Filesystem;
+
+    /// How many bytes this process may still write where the tree is; `None` where nobody knows.
+    fn free_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
 }
 
 /// One open file.

@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// Ends a hang; nothing is measured by it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Unpark(Thread);
 
@@ -37,6 +37,11 @@ impl<'a, R> Task<'a, R> {
     pub(crate) fn poll(&mut self) -> Poll<R> {
         let mut context = Context::from_waker(&self.waker);
         self.future.as_mut().poll(&mut context)
+    }
+
+    /// Polls once, with a waker of the test's own.
+    pub(crate) fn poll_with(&mut self, context: &mut Context<'_>) -> Poll<R> {
+        self.future.as_mut().poll(context)
     }
 
     /// Polls when woken until `is_enough` or until it is ready.

@@ -12,8 +12,8 @@ use forebay::{AsyncSink, Delivery, SinkError, SinkFuture};
 pub(crate) enum Answer {
     /// Accepted at once.
     Accept,
-    /// Accepted after so many polls, each of which asks for the next.
-    After(u32),
+    /// Taken at once, and confirmed only after so many polls, each of which asks for the next.
+    Late(u32),
     /// Refused at once.
     Refuse(SinkError),
     /// Nothing until [`Upstream::release`].
@@ -25,6 +25,7 @@ struct Ledger {
     offered: Vec<u32>,
     accepted: Vec<u32>,
     ids: Vec<String>,
+    polls: usize,
     held: HashMap<u32, Waker>,
     released: HashMap<u32, Result<(), SinkError>>,
 }
@@ -64,6 +65,11 @@ impl<F: Fn(u32) -> Answer> Upstream<F> {
         self.ledger().ids.clone()
     }
 
+    /// How often events that are held were polled.
+    pub(crate) fn polls(&self) -> usize {
+        self.ledger().polls
+    }
+
     /// Answers for an event that is held.
     pub(crate) fn release(&self, event: u32, answer: Result<(), SinkError>) {
         let mut ledger = self.ledger();
@@ -89,9 +95,13 @@ impl<F: Fn(u32) -> Answer + Send + Sync> AsyncSink<u32> for Upstream<F> {
         ledger.ids.push(delivery.id());
         drop(ledger);
         let mut answer = (self.script)(event);
+        if matches!(answer, Answer::Late(_)) {
+            self.ledger().accepted.push(event);
+        }
         Box::pin(poll_fn(move |context| match &mut answer {
-            Answer::Accept | Answer::After(0) => Poll::Ready(self.note(event, Ok(()))),
-            Answer::After(polls) => {
+            Answer::Accept => Poll::Ready(self.note(event, Ok(()))),
+            Answer::Late(0) => Poll::Ready(Ok(())),
+            Answer::Late(polls) => {
                 *polls -= 1;
                 context.waker().wake_by_ref();
                 Poll::Pending
@@ -105,6 +115,7 @@ impl<F: Fn(u32) -> Answer + Send + Sync> AsyncSink<u32> for Upstream<F> {
             }
             Answer::Hold => {
                 let mut ledger = self.ledger();
+                ledger.polls += 1;
                 let Some(answer) = ledger.released.remove(&event) else {
                     ledger.held.insert(event, context.waker().clone());
                     return Poll::Pending;

@@ -14,7 +14,17 @@ const TEST_TIME: Duration = Duration::from_mins(2);
 /// The same for a whole binary.
 const SUITE_TIME: Duration = Duration::from_mins(20);
 /// The test binaries that may notice a bug, besides the unit tests.
-const BINARIES: [&str; 5] = ["it", "it_crash", "kill", "inspect", "follow"];
+const BINARIES: [&str; 7] = [
+    "it",
+    "it_crash",
+    "kill",
+    "inspect",
+    "follow",
+    "deliver",
+    "publisher",
+];
+/// What those need.
+const FEATURES: &str = "tokio,metrics,tracing";
 
 /// The built copy.
 #[derive(Debug)]
@@ -31,7 +41,9 @@ impl Workshop {
         let tree = scratch.join("planted");
         copy(&tree)?;
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(&tree).args(["test", "--no-run", "--lib"]);
+        cargo
+            .current_dir(&tree)
+            .args(["test", "--no-run", "--lib", "--features", FEATURES]);
         for binary in BINARIES {
             cargo.args(["--test", binary]);
         }

@@ -98,8 +98,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A40, A42",
         file: "consumer/acks.rs",
         within: "pub fn drain<",
-        find: "sink(&Record::new(&self.reader, &span)).is_err()",
-        replace: "{ self.lease.write(&self.log, Place::new(sequence.plus(1), None), None)?; sink(&Record::new(&self.reader, &span)).is_err() }",
+        find: "sink(&Record::new(self.reader.here(), &span)).is_err()",
+        replace: "{ self.lease.write(&self.log, Place::new(sequence.plus(1), None), None)?; sink(&Record::new(self.reader.here(), &span)).is_err() }",
         killer: "it buffer::delivery::a_kill_between_accepting_and_removing_delivers_again",
     },
     Bug {

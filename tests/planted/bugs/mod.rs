@@ -7,7 +7,9 @@ mod durability;
 mod following;
 mod once;
 mod opening;
+mod publishing;
 mod readers;
+mod sending;
 mod snapshots;
 
 use crate::table::Bug;
@@ -22,8 +24,10 @@ pub(crate) fn all() -> Vec<Bug> {
         delivery::BUGS,
         once::BUGS,
         readers::BUGS,
+        sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
+        publishing::BUGS,
     ]
     .concat()
 }

@@ -49,24 +49,27 @@ pub fn run(parts: &[&str], folder: &Path, plan: &Plan) -> Result<Sample> {
     }
 }
 
-/// Two consumers read the same files: the first in batches, the second with an acknowledgement a
-/// record. Files are deleted behind the second.
+/// Three consumers read the same files: the first in batches, the second with an acknowledgement a
+/// record, the third likewise while files are deleted behind it.
 fn read(folder: &Path, records: u64) -> Result<Sample> {
     let payloads = Payloads::new(RECORD_BYTES);
     let queue = options(SyncPolicy::Manual).open(place(folder))?;
     let mut batches = queue.consumer("batches")?;
     let mut each = queue.consumer("each")?;
+    let mut last = queue.consumer("last")?;
     fill(&queue, records, &payloads)?;
     queue.sync()?;
     let batched = timed(&mut batches, records, take_batches)?;
     let single = timed(&mut each, records, take_each)?;
+    let deleting = timed(&mut last, records, take_each)?;
     let figures = Figures {
         per_second: 1e9 / batched,
         records: float(records),
         ..Figures::default()
     };
     let sample = Sample::from(figures).with("batches_ns", batched);
-    Ok(sample.with("each_ns", single))
+    let sample = sample.with("each_ns", single);
+    Ok(sample.with("deleting_ns", deleting))
 }
 
 /// Nanoseconds a record.
@@ -139,7 +142,11 @@ fn processor_nanoseconds() -> Result<u64> {
 pub fn judge(samples: &Samples, plan: &Plan) -> Vec<Finding> {
     let (few, many) = (few(plan), many(plan));
     let mut findings = Vec::new();
-    for (name, words) in [("batches_ns", "an ack per 100"), ("each_ns", "an ack each")] {
+    for (name, words) in [
+        ("batches_ns", "an ack per 100"),
+        ("each_ns", "an ack each"),
+        ("deleting_ns", "an ack each, files deleted behind"),
+    ] {
         let cost = |records| samples.more(&cell(records), name);
         let (Some(many_ns), Some(few_ns)) = (cost(many), cost(few)) else {
             continue;
