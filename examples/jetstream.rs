@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::Config;
-use forebay::{EventBuffer, JetStream, JetStreamOptions, Published, Publisher, Subject};
+use forebay::{EventBuffer, JetStreamOptions, Published, Publisher, Subject};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ async fn run(url: &str) -> Outcome {
     // Each run has a subject of its own; the queue's identity will do.
     let subject = Subject::new("forebay-example").token(buffer.queue().id().to_string());
     let prefix = subject.clone();
-    let sink: JetStream<Event> = JetStreamOptions::new(STREAM, "unused")?
+    let sink = JetStreamOptions::<Event>::new(STREAM, "unused")?
         .subject_by(move |delivery| prefix.clone().token(delivery.event.agent.to_string()))
         .payload_by(|delivery| format!("{} {}", delivery.event.agent, delivery.event.number).into())
         .create_stream(Config {
@@ -82,7 +82,15 @@ async fn run(url: &str) -> Outcome {
     }
     println!("{delivered} events were confirmed at once, {buffered} went through the buffer");
 
-    let left = flushes.shutdown(Duration::from_secs(30)).await?;
+    // The loop flushes by itself; this only gives a server that is away some time to come back.
+    for _ in 0..30 {
+        match publisher.buffered_len()? {
+            0 => break,
+            waiting => println!("{waiting} events wait for the server"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let left = flushes.shutdown(Duration::from_secs(5)).await?;
     if left.buffered > 0 {
         return Err(format!("{} events wait for a server at {url}", left.buffered).into());
     }

@@ -1,9 +1,10 @@
 //! The server goes away and comes back; nothing is lost, doubled or overtaken.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
-use forebay::{Refusal, Writers};
+use forebay::{Published, Publisher, Refusal, Writers};
 
 use super::proxy::Proxy;
 use super::scene::{
@@ -27,6 +28,37 @@ async fn a_thousand_and_a_hundred_through_an_outage_are_eleven_hundred_in_order(
     assert_eq!(buffer.len().expect("open"), 100);
     server.restart();
     assert_eq!(flush(&buffer, &sink).await, 100);
+    assert_stored(&server.url(), 0..1100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_through_an_outage_arrives_once_in_order() {
+    let mut server = Server::start();
+    let buffer = Arc::new(buffer(&server.folder().join("buffer")));
+    let sink = Arc::new(sink(&server).await);
+    let publisher = Publisher::new(buffer, sink);
+    for number in 0..1000 {
+        let published = publisher.publish(event(number)).await;
+        assert!(matches!(published, Published::Delivered), "{published:?}");
+    }
+    assert_eq!(publisher.buffered_len().expect("open"), 0);
+    server.kill();
+    for number in 1000..1100 {
+        let published = publisher.publish(event(number)).await;
+        assert!(matches!(published, Published::Buffered), "{published:?}");
+    }
+    assert_eq!(publisher.buffered_len().expect("open"), 100);
+    server.restart();
+    let flushes = publisher.start();
+    let flushed = async {
+        while publisher.buffered_len().expect("open") > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let flushed = tokio::time::timeout(Duration::from_secs(60), flushed).await;
+    flushed.expect("the loop hears that the server is back");
+    let left = flushes.shutdown(Duration::from_secs(60)).await;
+    assert_eq!(left.expect("the buffer is sound").buffered, 0);
     assert_stored(&server.url(), 0..1100).await;
 }
 
@@ -102,7 +134,9 @@ async fn what_the_client_sends_again_is_not_stored_before_what_the_socket_lost()
         .map(|message| text(&message.payload))
         .collect();
     let wanted: Vec<String> = (0..EVENTS).map(event).collect();
-    assert_eq!(found, wanted);
+    let first_wrong = found.iter().zip(&wanted).position(|(a, b)| a != b);
+    assert_eq!(first_wrong, None, "{:?}", first_wrong.map(|at| &found[at]));
+    assert_eq!(found.len(), wanted.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

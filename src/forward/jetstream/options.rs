@@ -41,13 +41,13 @@ pub enum Writers {
 ///
 /// ```no_run
 /// # async fn example() -> forebay::Result<()> {
-/// use forebay::{JetStream, JetStreamOptions, Subject};
+/// use forebay::{JetStreamOptions, Subject};
 ///
 /// struct AuditEvent {
 ///     tenant: String,
 /// }
 ///
-/// let sink: JetStream<AuditEvent> = JetStreamOptions::new("AUDIT", "audit.{kind}")?
+/// let sink = JetStreamOptions::<AuditEvent>::new("AUDIT", "audit.{kind}")?
 ///     .subject_by(|delivery| Subject::new("audit").token(&delivery.event.tenant))
 ///     .user_and_password("agent", "secret")
 ///     .certificate_authority("/etc/agent/ca.pem")
