@@ -3,6 +3,11 @@
 //! A plain program, because a server has to be started and a backlog made anew for every figure:
 //! `cargo bench --features nats --bench jetstream`.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a program tells its user what it measured"
+)]
+
 use std::num::NonZeroUsize;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

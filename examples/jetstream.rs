@@ -63,7 +63,7 @@ async fn run(url: &str) -> Outcome {
         .payload_by(|delivery| format!("{} {}", delivery.event.agent, delivery.event.number).into())
         .create_stream(Config {
             subjects: vec!["forebay-example.>".to_owned()],
-            max_age: Duration::from_secs(3600),
+            max_age: Duration::from_hours(1),
             ..Config::default()
         })
         .connect(url)

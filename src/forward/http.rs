@@ -117,15 +117,13 @@ impl Webhook {
     ///
     /// [`ErrorKind::InvalidInput`] when there cannot be a header of that name, or with that value.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
-        // The value may be secret.
-        let illegal = || {
-            Error::new(
-                ErrorKind::InvalidInput,
-                format!("no header can be `{name}`"),
-            )
+        let (Ok(parsed), Ok(mut value)) =
+            (HeaderName::try_from(name), HeaderValue::try_from(value))
+        else {
+            // The value is not shown; it may be secret.
+            let what = format!("there can be no header `{name}` with that value");
+            return Err(Error::new(ErrorKind::InvalidInput, what));
         };
-        let parsed = HeaderName::try_from(name).map_err(|_| illegal())?;
-        let mut value = HeaderValue::try_from(value).map_err(|_| illegal())?;
         value.set_sensitive(true);
         self.headers.insert(parsed, value);
         Ok(self)
@@ -221,7 +219,7 @@ fn judge(
     let refused = match status.as_u16() {
         200..300 => return Ok(()),
         408 | 425 | 429 | 500.. => SinkError::retry(reason),
-        401 | 403 | 404 | 405 | 407 | 410 | 100..400 => SinkError::stop(reason),
+        ..=399 | 401 | 403 | 404 | 405 | 407 | 410 => SinkError::stop(reason),
         _ => SinkError::reject(reason),
     };
     let delay = headers
@@ -264,10 +262,10 @@ mod tests {
     fn a_wish_to_wait_is_seconds_or_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let wait = |text| retry_after(text, now);
-        assert_eq!(wait("120"), Some(Duration::from_secs(120)));
+        assert_eq!(wait("120"), Some(Duration::from_mins(2)));
         assert_eq!(wait(" 0 "), Some(Duration::ZERO));
         let date = "Sun, 06 Nov 1994 08:51:37 GMT";
-        assert_eq!(wait(date), Some(Duration::from_secs(120)));
+        assert_eq!(wait(date), Some(Duration::from_mins(2)));
         let past = "Sun, 06 Nov 1994 08:00:00 GMT";
         assert_eq!(wait(past), Some(Duration::ZERO));
         for nonsense in ["", "-1", "soon", "1.5"] {

@@ -38,26 +38,26 @@ async fn what_is_published_through_an_outage_arrives_once_in_order() {
     let sink = Arc::new(sink(&server).await);
     let publisher = Publisher::new(buffer, sink);
     for number in 0..1000 {
-        let published = publisher.publish(event(number)).await;
-        assert!(matches!(published, Published::Delivered), "{published:?}");
+        let outcome = publisher.publish(event(number)).await;
+        assert!(matches!(outcome, Published::Delivered), "{outcome:?}");
     }
     assert_eq!(publisher.buffered_len().expect("open"), 0);
     server.kill();
     for number in 1000..1100 {
-        let published = publisher.publish(event(number)).await;
-        assert!(matches!(published, Published::Buffered), "{published:?}");
+        let outcome = publisher.publish(event(number)).await;
+        assert!(matches!(outcome, Published::Buffered), "{outcome:?}");
     }
     assert_eq!(publisher.buffered_len().expect("open"), 100);
     server.restart();
     let flushes = publisher.start();
-    let flushed = async {
+    let emptied = async {
         while publisher.buffered_len().expect("open") > 0 {
             tokio::task::yield_now().await;
         }
     };
-    let flushed = tokio::time::timeout(Duration::from_secs(60), flushed).await;
-    flushed.expect("the loop hears that the server is back");
-    let left = flushes.shutdown(Duration::from_secs(60)).await;
+    let emptied = tokio::time::timeout(Duration::from_mins(1), emptied).await;
+    emptied.expect("the loop hears that the server is back");
+    let left = flushes.shutdown(Duration::from_mins(1)).await;
     assert_eq!(left.expect("the buffer is sound").buffered, 0);
     assert_stored(&server.url(), 0..1100).await;
 }

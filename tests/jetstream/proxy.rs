@@ -80,14 +80,7 @@ fn connect(wire: &Arc<Wire>, client: TcpStream, upstream: TcpStream) {
 fn forward(mut from: TcpStream, mut to: TcpStream, swallowing: Option<&Wire>) {
     let mut bytes = vec![0; 64 << 10];
     let mut swallowed = false;
-    loop {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a wire passes on whatever has come"
-        )]
-        let Ok(count @ 1..) = from.read(&mut bytes) else {
-            break;
-        };
+    while let Ok(count @ 1..) = some(&mut from, &mut bytes) {
         if let Some(wire) = swallowing.filter(|wire| wire.swallows.load(Ordering::SeqCst)) {
             let sum = wire
                 .swallowed_bytes
@@ -107,4 +100,13 @@ fn forward(mut from: TcpStream, mut to: TcpStream, swallowing: Option<&Wire>) {
     }
     // It may be gone already.
     drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
+}
+
+/// Whatever has come.
+fn some(socket: &mut TcpStream, bytes: &mut [u8]) -> std::io::Result<usize> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a wire passes on short counts too"
+    )]
+    socket.read(bytes)
 }

@@ -18,7 +18,7 @@ use super::server::Server;
 
 pub(crate) const STREAM: &str = "EVENTS";
 /// Only ends a hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) fn stream_config() -> Config {
     Config {

@@ -88,13 +88,13 @@ async fn a_receiver_may_say_how_long_to_leave_it_alone() {
     let refused = sent.refused.expect("busy");
     assert_eq!(refused.retry_after(), Some(Duration::from_secs(17)));
 
-    let until = SystemTime::now() + Duration::from_secs(3600);
+    let until = SystemTime::now() + Duration::from_hours(1);
     let date = httpdate::fmt_http_date(until);
     let answer = status(&format!("429 Too Many Requests\r\nretry-after: {date}"));
     let (_buffer, sent, _folder) = attempt(answer).await;
     let delay = sent.refused.expect("busy").retry_after().expect("a date");
     // A date has whole seconds, and the hour has begun.
-    assert!(delay <= Duration::from_secs(3600) && delay > Duration::from_secs(1800));
+    assert!(delay <= Duration::from_hours(1) && delay > Duration::from_mins(30));
 }
 
 #[tokio::test]
