@@ -1,4 +1,4 @@
-//! Agents publish into a forebay, the forebay into a stream of NATS JetStream, a consumer reads it.
+//! Agents publish into a forebay, the forebay into a stream of NATS `JetStream`, a consumer reads it.
 //!
 //! ```sh
 //! nats-server -js &
@@ -104,7 +104,7 @@ async fn act(publisher: Arc<Publisher<Event>>, agent: u32) -> (u32, u32) {
         match publisher.publish(Event { agent, number }).await {
             Published::Delivered => delivered += 1,
             Published::Buffered => buffered += 1,
-            _ => eprintln!("event {number} of agent {agent} is lost"),
+            Published::Lost | _ => eprintln!("event {number} of agent {agent} is lost"),
         }
         tokio::time::sleep(PAUSE).await;
     }
