@@ -163,6 +163,10 @@ impl Upstream {
     async fn answer(&self, delivery: &Delivery<u32>) -> Result<(), SinkError> {
         let mood = self.begin();
         let _flight = Flight(self);
+        if matches!(mood, Mood::AwayRejects(_)) {
+            // So that those behind it are in flight, too.
+            tokio::task::yield_now().await;
+        }
         match mood {
             Mood::Below(limit) if delivery.event >= limit => return Err(SinkError::retry("away")),
             Mood::AwayFor(time) => return Err(SinkError::retry("busy").after(time)),
@@ -351,6 +355,15 @@ impl Scene {
             upstream,
             ear,
             folder,
+        }
+    }
+
+    /// Waits until no flush is under way, whatever the clock says: the thread of the buffer knows no
+    /// other clock than the machine's.
+    pub(crate) async fn quiet(&self) {
+        while let Err(error) = self.publisher.buffer().drain(|_| Err::<(), ()>(())) {
+            assert_eq!(error.kind(), forebay::ErrorKind::Busy);
+            tokio::task::yield_now().await;
         }
     }
 

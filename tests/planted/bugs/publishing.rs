@@ -6,20 +6,11 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "publishing-past-the-backlog",
         breaks: "RTW-01",
-        file: "forward/publisher/gate.rs",
-        within: "async fn direct(",
-        find: "if self.is_flushing() || backlog() { return None; }",
-        replace: "if self.is_flushing() { return self.permits.acquire().await.ok(); }",
+        file: "forward/publisher/deliver.rs",
+        within: "async fn deliver(",
+        find: "core.has_backlog()",
+        replace: "false",
         killer: "publisher ordering::what_is_published_behind_a_backlog_arrives_last_although_the_sink_is_up_again",
-    },
-    Bug {
-        name: "backlog-not-looked-at-again-after-the-wait-for-a-turn",
-        breaks: "RTW-01",
-        file: "forward/publisher/core.rs",
-        within: "fn store(",
-        find: "self.gate.close();",
-        replace: "",
-        killer: "publisher ordering::whoever_waits_for_a_turn_at_the_sink_goes_behind_the_one_that_was_refused",
     },
     Bug {
         name: "direct-attempts-beside-a-flush",
@@ -64,7 +55,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn store(",
         find: "self.poke();",
         replace: "",
-        killer: "publisher looping::what_goes_into_the_buffer_beside_a_flush_that_is_ending_is_flushed_and_no_time_passes",
+        killer: "publisher looping::an_event_that_is_refused_while_the_loop_is_idle_is_tried_again",
     },
     Bug {
         name: "return-of-the-sink-not-heard",
