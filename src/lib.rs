@@ -48,6 +48,8 @@
 //! # Features
 //!
 //! * `json`: the codec `Json`, for types whose serde form leaves fields out.
+//! * `nats`: the sink `JetStream`.
+//! * `http`: the sink `Webhook`.
 //! * `cli`: the command `forebay`.
 //! * `tokio`: `Publisher`, for programs with a tokio runtime.
 //! * `metrics`: `metrics::MetricsListener`, what queue and publisher do as metrics.
@@ -94,6 +96,8 @@ pub use consumer::{
 pub use error::{Corruption, Error, ErrorKind, FullReason, Result};
 pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
+#[cfg(feature = "http")]
+pub use forward::Webhook;
 #[cfg(feature = "metrics")]
 pub use forward::metrics;
 #[cfg(feature = "tracing")]
@@ -101,6 +105,8 @@ pub use forward::tracing;
 #[cfg(feature = "tokio")]
 pub use forward::{FlushLoop, Left, Published, Publisher, PublisherOptions, PublisherStats};
 pub use forward::{Framing, WriteSink};
+#[cfg(feature = "nats")]
+pub use forward::{JetStream, JetStreamOptions, Subject, Writers};
 #[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
 pub use forward::{Loss, PublisherListener};
 #[cfg(feature = "test-support")]

@@ -44,12 +44,15 @@ fn add_tests(text: &str, tests: &mut Tests) {
             continue;
         }
         if line.starts_with("#[") {
-            is_test |= line.starts_with("#[test]");
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
             continue;
         }
         // Models are made by a macro, which is given the name first.
         let is_claim = line.starts_with("claim!(");
-        let rest = line.strip_prefix("claim!(").or(line.strip_prefix("fn "));
+        let function = line.strip_prefix("async ").unwrap_or(line);
+        let rest = line
+            .strip_prefix("claim!(")
+            .or(function.strip_prefix("fn "));
         let name = rest.unwrap_or(line).split(['(', '<', ',']).next();
         if let Some(name) = name.filter(|name| (is_test || is_claim) && !name.is_empty()) {
             tests.insert(name.to_owned(), comment.clone());

@@ -2,6 +2,10 @@
 
 #[cfg(feature = "tokio")]
 mod backoff;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "nats")]
+mod jetstream;
 #[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
 mod listener;
 #[cfg(feature = "metrics")]
@@ -14,6 +18,10 @@ mod trace;
 pub mod tracing;
 mod write;
 
+#[cfg(feature = "http")]
+pub use http::Webhook;
+#[cfg(feature = "nats")]
+pub use jetstream::{JetStream, JetStreamOptions, Subject, Writers};
 #[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing"))]
 pub use listener::{Loss, PublisherListener};
 #[cfg(feature = "tokio")]

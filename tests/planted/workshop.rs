@@ -14,7 +14,7 @@ const TEST_TIME: Duration = Duration::from_mins(2);
 /// The same for a whole binary.
 const SUITE_TIME: Duration = Duration::from_mins(20);
 /// The test binaries that may notice a bug, besides the unit tests.
-const BINARIES: [&str; 7] = [
+const BINARIES: [&str; 9] = [
     "it",
     "it_crash",
     "kill",
@@ -22,9 +22,11 @@ const BINARIES: [&str; 7] = [
     "follow",
     "deliver",
     "publisher",
+    "jetstream",
+    "webhook",
 ];
 /// What those need.
-const FEATURES: &str = "tokio,metrics,tracing";
+const FEATURES: &str = "tokio,metrics,tracing,nats,http";
 
 /// The built copy.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod bytes;
 mod delivery;
 mod durability;
 mod following;
+mod forwarding;
 mod once;
 mod opening;
 mod publishing;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Bug> {
         snapshots::BUGS,
         following::BUGS,
         publishing::BUGS,
+        forwarding::BUGS,
     ]
     .concat()
 }

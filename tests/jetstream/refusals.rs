@@ -1,0 +1,114 @@
+//! What the server will not take, and what is asked for then.
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use forebay::{EventBuffer, JetStreamOptions, Refusal, Sent};
+
+use super::scene::{
+    STREAM, assert_stored, buffer, connected, event, fill, flush, options, stream_config,
+};
+use super::server::Server;
+
+/// What comes of `events` in a fresh buffer.
+async fn attempt(
+    server: &Server,
+    options: JetStreamOptions<String>,
+    events: &[&str],
+) -> (EventBuffer<String>, Sent) {
+    let buffer = buffer(&server.folder().join("buffer"));
+    let sink = connected(options, &server.url()).await;
+    for event in events {
+        buffer.enqueue(&(*event).to_owned()).expect("there is room");
+    }
+    let sent = buffer.send_to(&sink).await.expect("the buffer is sound");
+    (buffer, sent)
+}
+
+#[track_caller]
+fn assert_refused(sent: &Sent, accepted: usize, refusal: Refusal) {
+    assert_eq!(sent.accepted, accepted);
+    let refused = sent.refused.as_ref().expect("it is refused");
+    assert_eq!(refused.refusal(), refusal, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_too_large_for_the_server_is_rejected_and_nothing_behind_it_passes() {
+    let server = Server::start_configured("max_payload: 2000");
+    let buffer = buffer(&server.folder().join("buffer"));
+    let sink = connected(options(), &server.url()).await;
+    fill(&buffer, 0..5);
+    buffer.enqueue(&"x".repeat(5000)).expect("there is room");
+    fill(&buffer, 5..10);
+    for accepted in [5, 0] {
+        let sent = buffer.send_to(&sink).await.expect("the buffer is sound");
+        assert_refused(&sent, accepted, Refusal::Reject);
+        assert_stored(&server.url(), 0..5).await;
+    }
+    buffer.skip().expect("open").expect("the large one");
+    assert_eq!(flush(&buffer, &sink).await, 5);
+    assert_stored(&server.url(), 0..10).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_too_large_for_the_stream_is_rejected() {
+    let server = Server::start();
+    let small = options().create_stream(Config {
+        max_message_size: 1000,
+        ..stream_config()
+    });
+    let large = "x".repeat(2000);
+    let events = [&*event(0), &*event(1), &*large, &*event(2)];
+    let (_buffer, sent) = attempt(&server, small, &events).await;
+    assert_refused(&sent, 2, Refusal::Reject);
+    assert_stored(&server.url(), 0..2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_stream_is_tried_again() {
+    let server = Server::start();
+    let full = options().create_stream(Config {
+        max_messages: 2,
+        discard: DiscardPolicy::New,
+        ..stream_config()
+    });
+    let events = [&*event(0), &*event(1), &*event(2)];
+    let (_buffer, sent) = attempt(&server, full, &events).await;
+    assert_refused(&sent, 2, Refusal::Retry);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_stream_stops_the_delivery() {
+    let server = Server::start();
+    let missing = JetStreamOptions::new(STREAM, "events.{kind}").expect("legal");
+    let (_buffer, sent) = attempt(&server, missing, &["event"]).await;
+    assert_refused(&sent, 0, Refusal::Stop);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subject_that_the_stream_does_not_take_stops_the_delivery() {
+    let server = Server::start();
+    let elsewhere = JetStreamOptions::new(STREAM, "elsewhere.{kind}")
+        .expect("legal")
+        .create_stream(stream_config());
+    let (_buffer, sent) = attempt(&server, elsewhere, &["event"]).await;
+    assert_refused(&sent, 0, Refusal::Stop);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subject_of_another_stream_stops_the_delivery_before_anything_is_stored() {
+    let server = Server::start();
+    let client = async_nats::connect(server.url()).await.expect("up");
+    let context = async_nats::jetstream::new(client);
+    let other = Config {
+        name: "OTHER".to_owned(),
+        subjects: vec!["elsewhere.>".to_owned()],
+        ..Config::default()
+    };
+    let other = context.create_stream(other).await.expect("a new stream");
+    let elsewhere = JetStreamOptions::new(STREAM, "elsewhere.{kind}")
+        .expect("legal")
+        .create_stream(stream_config());
+    let (_buffer, sent) = attempt(&server, elsewhere, &["event"]).await;
+    assert_refused(&sent, 0, Refusal::Stop);
+    let state = other.get_info().await.expect("up").state;
+    assert_eq!(state.messages, 0);
+}
