@@ -49,10 +49,10 @@ fn add_tests(text: &str, tests: &mut Tests) {
         }
         // Models are made by a macro, which is given the name first.
         let is_claim = line.starts_with("claim!(");
-        let function = line.strip_prefix("async ").unwrap_or(line);
+        let signature = line.strip_prefix("async ").unwrap_or(line);
         let rest = line
             .strip_prefix("claim!(")
-            .or(function.strip_prefix("fn "));
+            .or(signature.strip_prefix("fn "));
         let name = rest.unwrap_or(line).split(['(', '<', ',']).next();
         if let Some(name) = name.filter(|name| (is_test || is_claim) && !name.is_empty()) {
             tests.insert(name.to_owned(), comment.clone());
@@ -152,6 +152,9 @@ fn a_name_a_row_or_a_claim_that_is_missing_is_found() {
     add_tests(source, &mut tests);
     assert_eq!(tests.keys().collect::<Vec<_>>(), ["a_test_of_this_kind"]);
     assert_eq!(tests["a_test_of_this_kind"], " I1: said.");
+    let source = "#[tokio::test(start_paused = true)]\nasync fn a_test_that_awaits_something() {\n";
+    add_tests(source, &mut tests);
+    assert!(tests.remove("a_test_that_awaits_something").is_some());
     let text = "`a_test_of_this_kind` and `max_bytes` but `not_a_test_at_all`";
     assert_eq!(unknown_names(text, &tests), ["not_a_test_at_all"]);
     let keys = ["A1", "A2", "A3", "A4"].map(str::to_owned);

@@ -9,7 +9,7 @@
 use parking_lot::Mutex;
 
 use super::stored::Stored;
-use crate::position::RecordId;
+use crate::buffer::Delivery;
 
 /// What all events of one sink share.
 #[derive(Debug)]
@@ -85,10 +85,10 @@ impl Flight {
     }
 
     /// Whether the stream was seen to hold the event already.
-    pub(super) fn holds(&self, id: &str, record: Option<RecordId>) -> bool {
+    pub(super) fn holds<T>(&self, delivery: &Delivery<T>) -> bool {
         let state = self.state.lock();
         let stored = state.stored.as_ref();
-        stored.is_some_and(|stored| stored.covers(id, record))
+        stored.is_some_and(|stored| stored.covers(delivery))
     }
 
     /// The event that was sent before, if it may not have been stored yet.

@@ -1,12 +1,11 @@
 //! The headers of a message: what says which event it is, written and read back.
 
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 
 use crate::buffer::Delivery;
-use crate::position::RecordId;
 
 const QUEUE: &str = "Forebay-Queue";
 const EPOCH: &str = "Forebay-Epoch";
@@ -36,10 +35,13 @@ pub(super) fn headers<T>(
         headers.insert(SEQUENCE, record.sequence.to_string());
     }
     headers.insert(KIND, delivery.kind.to_string());
-    let since = delivery.enqueued_at.duration_since(UNIX_EPOCH);
-    let nanos = since.unwrap_or_default().as_nanos();
-    headers.insert(ENQUEUED_AT, nanos.to_string());
+    headers.insert(ENQUEUED_AT, nanoseconds(delivery.enqueued_at).to_string());
     headers
+}
+
+fn nanoseconds(time: SystemTime) -> u128 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_nanos()
 }
 
 /// Which event the last message of a stream is.
@@ -55,6 +57,8 @@ struct StoredRecord {
     queue: String,
     epoch: String,
     sequence: u64,
+    /// Nanoseconds since 1970.
+    enqueued_at: u128,
 }
 
 impl Stored {
@@ -68,6 +72,7 @@ impl Stored {
                     queue,
                     epoch: text(EPOCH)?,
                     sequence: text(SEQUENCE)?.parse().ok()?,
+                    enqueued_at: text(ENQUEUED_AT)?.parse().ok()?,
                 })
             }),
         })
@@ -75,14 +80,18 @@ impl Stored {
 
     /// Whether a stream of one writer that ends with this holds the event: it is this one, or was
     /// before it in the same run of the same log.
-    pub(super) fn covers(&self, id: &str, record: Option<RecordId>) -> bool {
-        if self.id == id {
+    ///
+    /// Two copies of a directory that both go on may call different events the same. What cannot
+    /// have been before, by its id or by its time, is sent; the server knows it if it is there.
+    pub(super) fn covers<T>(&self, delivery: &Delivery<T>) -> bool {
+        if self.id == delivery.id() {
             return true;
         }
-        let (Some(stored), Some(record)) = (&self.record, record) else {
+        let (Some(stored), Some(record)) = (&self.record, delivery.record) else {
             return false;
         };
-        stored.sequence >= record.sequence.get()
+        stored.sequence > record.sequence.get()
+            && stored.enqueued_at >= nanoseconds(delivery.enqueued_at)
             && stored.epoch == record.epoch.to_string()
             && stored.queue == record.queue.to_string()
     }
@@ -93,7 +102,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::position::{Epoch, QueueId, Sequence};
+    use crate::position::{Epoch, QueueId, RecordId, Sequence};
 
     fn delivery(sequence: u64) -> Delivery<()> {
         Delivery {
@@ -149,8 +158,13 @@ mod tests {
     #[test]
     fn the_last_message_covers_earlier_records_of_its_run_of_its_queue() {
         let last = stored(&delivery(5));
-        let covers = |record: RecordId| last.covers(&record.to_string(), Some(record));
         let record = delivery(5).record.expect("there");
+        let covers = |record: RecordId| {
+            last.covers(&Delivery {
+                record: Some(record),
+                ..delivery(5)
+            })
+        };
         let at = |sequence| RecordId {
             sequence: Sequence::new(sequence),
             ..record
@@ -168,6 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn what_another_copy_of_the_queue_calls_the_same_is_not_covered() {
+        let last = stored(&Delivery {
+            key: Some([1; 16]),
+            ..delivery(5)
+        });
+        assert!(!last.covers(&delivery(5)));
+        assert!(last.covers(&delivery(4)));
+        let later = UNIX_EPOCH + Duration::from_nanos(18);
+        assert!(!last.covers(&Delivery {
+            enqueued_at: later,
+            ..delivery(4)
+        }));
+    }
+
+    #[test]
     fn an_event_with_a_key_is_covered_by_itself_alone() {
         let with_key = |byte| Delivery {
             key: Some([byte; 16]),
@@ -175,7 +204,7 @@ mod tests {
             ..delivery(5)
         };
         let last = stored(&with_key(1));
-        assert!(last.covers(&with_key(1).id(), None));
-        assert!(!last.covers(&with_key(2).id(), None));
+        assert!(last.covers(&with_key(1)));
+        assert!(!last.covers(&with_key(2)));
     }
 }

@@ -197,8 +197,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "RT-30",
         file: "buffer/dead_letters/parking.rs",
         within: "fn count_refusal(",
-        find: "*last == record",
-        replace: "true",
+        find: "*last != record",
+        replace: "false",
         killer: "deliver parking::retries_are_counted_for_one_event_and_end_in_a_dead_letter_where_a_limit_is_set",
     },
     Bug {
