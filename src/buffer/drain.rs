@@ -41,6 +41,19 @@ enum Input {
     Undecodable(Error),
 }
 
+/// What the answers for what is in flight are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    /// Each says what becomes of its event.
+    Straight,
+    /// It was handed out before the last dead letter was refused: perhaps refused for that alone.
+    BehindLetter,
+    /// Nothing: it comes again, with what was read ahead.
+    Again,
+    /// Nothing: an event before it is neither accepted nor parked.
+    Hole,
+}
+
 /// What a drain works with.
 pub(super) struct Route<'a, T, C> {
     pub(super) queue: &'a Queue,
@@ -64,12 +77,7 @@ pub(super) struct Drain<'a, T, C> {
     is_first: bool,
     /// A dead letter that is being parked.
     parking: Option<Answer<Result<()>>>,
-    /// It could not be parked: nothing behind it may count.
-    has_hole: bool,
-    /// What is in flight was handed out before the last dead letter was refused.
-    is_behind_letter: bool,
-    /// What is in flight, and was read ahead, is to come again.
-    begins_again: bool,
+    course: Course,
     /// Every event before this one is acknowledged.
     settled: Sequence,
     sent: Sent,
@@ -144,9 +152,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             reads_since: None,
             is_first: true,
             parking: None,
-            has_hole: false,
-            is_behind_letter: false,
-            begins_again: false,
+            course: Course::Straight,
             settled: lease.desk().accepted(),
             sent: Sent::default(),
             failure: None,
@@ -160,7 +166,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         self.sent.refused.is_some()
             || self.parking.is_some()
             || self.failure.is_some()
-            || self.begins_again
+            || self.course == Course::Again
             || self.flight.has_refusal()
     }
 
@@ -182,7 +188,7 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             Err(error) => self.failure = Some(error),
         }
         // It was on its way already, and must not overtake what stands before it.
-        if self.begins_again || matches!(self.input, Input::Undecodable(_)) {
+        if self.course == Course::Again || matches!(self.input, Input::Undecodable(_)) {
             return;
         }
         match parcels {
@@ -203,29 +209,34 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         let mut any = false;
         while self.sent.refused.is_none()
             && self.parking.is_none()
-            && !self.has_hole
+            && self.course != Course::Hole
             && let Some((delivery, said)) = self.flight.take_landed()
         {
             any = true;
             match said {
-                _ if self.begins_again => {}
+                _ if self.course == Course::Again => {}
                 Ok(()) => self.accept(delivery.sequence()),
-                // Perhaps for no other reason than that the one before it was.
-                Err(refused) if self.is_behind_letter && refused.refusal() == Refusal::Retry => {
-                    self.begins_again = true;
+                Err(refused)
+                    if self.course == Course::BehindLetter
+                        && refused.refusal() == Refusal::Retry =>
+                {
+                    self.course = Course::Again;
                 }
                 Err(refused) => self.refuse(delivery, refused),
             }
         }
-        self.is_behind_letter &= self.flight.len() > 0;
+        if self.course == Course::BehindLetter && self.flight.len() == 0 {
+            self.course = Course::Straight;
+        }
         any | self.begin_again()
     }
 
     /// Once nothing is under way any more, goes back to the first event that was not accepted.
     fn begin_again(&mut self) -> bool {
-        let is_due = self.begins_again && self.flight.len() == 0 && self.errand.is_none();
+        let is_over = self.flight.len() == 0 && self.errand.is_none();
+        let is_due = self.course == Course::Again && is_over;
         if is_due {
-            self.begins_again = false;
+            self.course = Course::Straight;
             self.ahead.clear();
             self.ahead_bytes = 0;
             self.input = Input::Open;
@@ -273,11 +284,11 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
         match parked.unwrap_or_else(|| Err(panicked())) {
             Ok(()) => {
                 self.sent.parked += 1;
-                self.is_behind_letter = self.flight.len() > 0;
+                self.course = Course::BehindLetter;
                 self.look_again();
             }
             Err(error) => {
-                self.has_hole = true;
+                self.course = Course::Hole;
                 self.failure = Some(error);
             }
         }
@@ -343,8 +354,8 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
 
     /// What came of it, once all is done.
     fn end(&mut self) -> Option<Result<Sent>> {
-        let is_busy = self.errand.is_some() || self.parking.is_some() || self.begins_again;
-        if is_busy || !self.flight.is_down() {
+        let is_begun = self.errand.is_some() || self.parking.is_some();
+        if is_begun || self.course == Course::Again || !self.flight.is_down() {
             return None;
         }
         if let Some(error) = self.failure.take() {

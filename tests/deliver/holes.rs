@@ -90,9 +90,12 @@ fn what_is_refused_behind_a_poisoned_event_is_tried_again_and_no_dead_letter() {
     let letters = DeadLetters::open(folder.path().join("dead")).expect("new");
     let options = SendOptions::new().dead_letters(&letters).retries_max(0);
     let is_over = AtomicBool::new(false);
-    let upstream = Upstream::new(8, |_| match is_over.load(Ordering::Relaxed) {
-        true => Answer::Accept,
-        false => Answer::Hold,
+    let upstream = Upstream::new(8, |_| {
+        if is_over.load(Ordering::Relaxed) {
+            Answer::Accept
+        } else {
+            Answer::Hold
+        }
     });
     let drain = all_in_flight(&buffer, &upstream, &options, 8);
     is_over.store(true, Ordering::Relaxed);

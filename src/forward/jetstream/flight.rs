@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::stored::Stored;
 use crate::buffer::Delivery;
+use crate::position::RecordId;
 
 /// What all events of one sink share.
 #[derive(Debug)]

@@ -176,7 +176,7 @@ impl<T: Send + Sync> JetStream<T> {
             self.link.forgive();
             self.look(losses).await?;
         }
-        if self.flight.holds(&id, delivery.record) {
+        if self.flight.holds(delivery) {
             return Ok(Sending::Stored);
         }
         let previous = match self.route.writers {
