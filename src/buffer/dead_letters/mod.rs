@@ -159,7 +159,8 @@ impl DeadLetters {
     /// buffer.
     ///
     /// An event comes back as a new record with a key of its own, so that the other side can tell
-    /// it from the one that it refused. A replay that is cut off and done again puts back no event
+    /// it from the one that it refused. One that was given up after attempts without an answer, and
+    /// had arrived after all, is stored by the other side once more. A replay that is cut off and done again puts back no event
     /// twice, as long as no more than [`once_window`](QueueOptions::once_window) records came to
     /// the buffer in between.
     ///

@@ -74,8 +74,9 @@ impl<T> fmt::Debug for Route<T> {
 /// event whose confirmation was lost is sent again. The server knows it within the stream's window
 /// for duplicates (two minutes unless set). With [`Writers::One`] the sink also asks for the
 /// stream's last message, at the start and after anything went wrong, and takes what is there
-/// already as accepted, however long ago that was; that needs a record (an event that was never in
-/// the buffer has none) and the right to ask `$JS.API.STREAM.INFO` and `$JS.API.STREAM.MSG.GET`.
+/// already as accepted, however long ago that was; that needs a record of the run of the log that
+/// wrote the last message (an event that was never in the buffer has none, and after a crash a new
+/// run begins) and the right to ask `$JS.API.STREAM.INFO` and `$JS.API.STREAM.MSG.GET`.
 ///
 /// # Refusals
 ///

@@ -60,6 +60,9 @@ pub enum Published {
 /// Clones are handles to the same publisher. The buffer is opened before, and without the sink: an
 /// upstream that is away when the program starts costs nothing. Nobody else should drain the buffer,
 /// and a queue with consumers of its own beside the buffer's has everything pass through the log.
+/// A sink that publishes or flushes from within its own answer waits for itself, until the attempt
+/// times out. The last handle of a buffer ends the buffer's thread, and waits for the file work that
+/// it has begun: drop it where waiting for a disk does no harm.
 ///
 /// # Examples
 ///
