@@ -53,13 +53,26 @@ impl Here {
 
     /// Passes the damage from `next` on, to where good records go on in this segment; false where
     /// that is not at `end`.
-    pub(crate) fn resume(&mut self, next: Sequence, end: Sequence) -> Result<bool> {
+    fn resume(&mut self, next: Sequence, end: Sequence) -> Result<bool> {
         let mark = resync(&self.segment, self.offset, next)?;
         let Some(mark) = mark.filter(|mark| mark.next == end) else {
             return Ok(false);
         };
         self.offset = mark.offset;
         Ok(true)
+    }
+
+    /// Passes the damage from `next` up to `end`. Where good records do not go on here, `here` is
+    /// left: they are looked up.
+    pub(crate) fn skip(here: &mut Option<Self>, next: Sequence, end: Sequence) -> Result<()> {
+        let resumed = match here {
+            Some(here) => here.resume(next, end)?,
+            None => false,
+        };
+        if !resumed {
+            *here = None;
+        }
+        Ok(())
     }
 
     /// Forgets what was read, which may be older than the file is now.

@@ -138,13 +138,7 @@ impl LogReader {
 
     /// Moves past damage, to where good records go on.
     pub(crate) fn skip(&mut self, damage: &Range<Sequence>) -> Result<()> {
-        let resumed = match &mut self.here {
-            Some(here) => here.resume(self.next, damage.end)?,
-            None => false,
-        };
-        if !resumed {
-            self.here = None;
-        }
+        Here::skip(&mut self.here, self.next, damage.end)?;
         self.next = damage.end;
         Ok(())
     }

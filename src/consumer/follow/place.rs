@@ -219,13 +219,7 @@ impl Reading {
 
     /// Moves past damage, to where good records go on.
     pub(super) fn skip(&mut self, damage: &Range<Sequence>) -> Result<Gap> {
-        let resumed = match &mut self.here {
-            Some(here) => here.resume(self.next, damage.end)?,
-            None => false,
-        };
-        if !resumed {
-            self.here = None;
-        }
+        Here::skip(&mut self.here, self.next, damage.end)?;
         self.next = damage.end;
         let gap = Gap::new(damage.clone(), GapReason::Damaged);
         join_gap(&mut self.gaps, gap.clone());

@@ -86,10 +86,10 @@ impl Flight {
     }
 
     /// Whether the stream was seen to hold the event already.
-    pub(super) fn holds<T>(&self, delivery: &Delivery<T>) -> bool {
+    pub(super) fn holds<T>(&self, id: &str, delivery: &Delivery<T>) -> bool {
         let state = self.state.lock();
         let stored = state.stored.as_ref();
-        stored.is_some_and(|stored| stored.covers(delivery))
+        stored.is_some_and(|stored| stored.covers(id, delivery))
     }
 
     /// The event that was sent before, if it may not have been stored yet.

@@ -177,7 +177,7 @@ impl<T: Send + Sync> JetStream<T> {
             self.link.forgive();
             self.look(losses).await?;
         }
-        if self.flight.holds(delivery) {
+        if self.flight.holds(&id, delivery) {
             return Ok(Sending::Stored);
         }
         let previous = match self.route.writers {

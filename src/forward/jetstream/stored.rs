@@ -78,13 +78,13 @@ impl Stored {
         })
     }
 
-    /// Whether a stream of one writer that ends with this holds the event: it is this one, or was
+    /// Whether a stream of one writer that ends with this holds the event `id`: it is this one, or was
     /// before it in the same run of the same log.
     ///
     /// Two copies of a directory that both go on may call different events the same. What cannot
     /// have been before, by its id or by its time, is sent; the server knows it if it is there.
-    pub(super) fn covers<T>(&self, delivery: &Delivery<T>) -> bool {
-        if self.id == delivery.id() {
+    pub(super) fn covers<T>(&self, id: &str, delivery: &Delivery<T>) -> bool {
+        if self.id == id {
             return true;
         }
         let (Some(stored), Some(record)) = (&self.record, delivery.record) else {
@@ -117,6 +117,10 @@ mod tests {
             }),
             key: None,
         }
+    }
+
+    fn covers(last: &Stored, delivery: &Delivery<()>) -> bool {
+        last.covers(&delivery.id(), delivery)
     }
 
     fn stored(delivery: &Delivery<()>) -> Stored {
@@ -159,23 +163,24 @@ mod tests {
     fn the_last_message_covers_earlier_records_of_its_run_of_its_queue() {
         let last = stored(&delivery(5));
         let record = delivery(5).record.expect("there");
-        let covers = |record: RecordId| {
-            last.covers(&Delivery {
+        let holds = |record: RecordId| {
+            let delivery = Delivery {
                 record: Some(record),
                 ..delivery(5)
-            })
+            };
+            covers(&last, &delivery)
         };
         let at = |sequence| RecordId {
             sequence: Sequence::new(sequence),
             ..record
         };
-        assert!(covers(at(0)) && covers(at(5)));
-        assert!(!covers(at(6)));
-        assert!(!covers(RecordId {
+        assert!(holds(at(0)) && holds(at(5)));
+        assert!(!holds(at(6)));
+        assert!(!holds(RecordId {
             epoch: Epoch::new(8),
             ..at(4)
         }));
-        assert!(!covers(RecordId {
+        assert!(!holds(RecordId {
             queue: QueueId::new([2; 16]),
             ..at(4)
         }));
@@ -187,13 +192,14 @@ mod tests {
             key: Some([1; 16]),
             ..delivery(5)
         });
-        assert!(!last.covers(&delivery(5)));
-        assert!(last.covers(&delivery(4)));
+        assert!(!covers(&last, &delivery(5)));
+        assert!(covers(&last, &delivery(4)));
         let later = UNIX_EPOCH + Duration::from_nanos(18);
-        assert!(!last.covers(&Delivery {
+        let younger = Delivery {
             enqueued_at: later,
             ..delivery(4)
-        }));
+        };
+        assert!(!covers(&last, &younger));
     }
 
     #[test]
@@ -204,7 +210,7 @@ mod tests {
             ..delivery(5)
         };
         let last = stored(&with_key(1));
-        assert!(last.covers(&with_key(1)));
-        assert!(!last.covers(&with_key(2)));
+        assert!(covers(&last, &with_key(1)));
+        assert!(!covers(&last, &with_key(2)));
     }
 }
