@@ -6,6 +6,7 @@ mod drain;
 mod enqueue;
 mod failure;
 mod lines;
+mod output;
 mod stats;
 mod units;
 

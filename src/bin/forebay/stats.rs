@@ -1,7 +1,6 @@
 //! `forebay stats`: what a queue on disk holds, without touching it.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +10,7 @@ use forebay::inspect::{ConsumerView, Inspection, SegmentRole, SegmentView, inspe
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::units;
 
 /// Segments in the table, where there are more: the oldest and the newest.
@@ -56,13 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         as_table(&found)
     };
-    let printed = io::stdout().write_all(text.as_bytes());
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Failure::io("cannot write to standard output")(error));
-        }
-        Ok(()) | Err(_) => {}
-    }
+    output::print(&text)?;
     if found.is_damaged() {
         let path = found.path.display();
         return Err(Failure::Finding(format!("the queue is damaged: {path}")));
