@@ -31,6 +31,9 @@ const FLIGHTS: &[(usize, usize)] = &[
     (1024, 100_000),
 ];
 
+/// How many events are sent where no answer is asked for.
+const UNANSWERED: u32 = 100_000;
+
 struct Server(Child);
 
 impl Server {
@@ -62,6 +65,55 @@ async fn main() {
         let rate = f64::from(u32::try_from(events).expect("small")) / best.as_secs_f64();
         println!("{in_flight:>5} in flight: {rate:>9.0}");
     }
+    for (with_ids, name) in [(false, "bare"), (true, "with ids")] {
+        let mut best = Duration::MAX;
+        for _ in 0..ROUNDS {
+            best = best.min(measure_unanswered(with_ids).await);
+        }
+        let rate = f64::from(UNANSWERED) / best.as_secs_f64();
+        println!("no answers, {name:>8}: {rate:>9.0}");
+    }
+}
+
+/// The most that client and server can do here: nobody asks for an answer, and nothing is read
+/// from a queue. With ids the server looks for duplicates, as it does for a sink's events.
+async fn measure_unanswered(with_ids: bool) -> Duration {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let _server = Server::start(folder.path());
+    let address = format!("nats://127.0.0.1:{PORT}");
+    let config = Config {
+        name: "EVENTS".to_owned(),
+        subjects: vec!["events".to_owned()],
+        ..Config::default()
+    };
+    // The server takes a moment to begin.
+    let (client, mut stream) = loop {
+        if let Ok(client) = async_nats::connect(&address).await {
+            let context = async_nats::jetstream::new(client.clone());
+            if let Ok(stream) = context.create_stream(config.clone()).await {
+                break (client, stream);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let event = vec![b'x'; PAYLOAD_BYTES];
+    let since = Instant::now();
+    for number in 0..UNANSWERED {
+        let event = event.clone().into();
+        let published = if with_ids {
+            let mut headers = async_nats::HeaderMap::new();
+            headers.insert("Nats-Msg-Id", number.to_string());
+            client.publish_with_headers("events", headers, event).await
+        } else {
+            client.publish("events", event).await
+        };
+        published.expect("a connection");
+    }
+    client.flush().await.expect("a connection");
+    while stream.info().await.expect("a stream").state.messages < u64::from(UNANSWERED) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    since.elapsed()
 }
 
 async fn measure(in_flight: usize, events: usize) -> Duration {
