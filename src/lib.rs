@@ -86,8 +86,8 @@ mod interleave;
 #[cfg(feature = "json")]
 pub use buffer::Json;
 pub use buffer::{
-    AsyncSink, Bincode, BufferConfig, Bytes, Codec, CodecError, DeadLetter, DeadLetters, Delivery,
-    EventBuffer, Refusal, SendOptions, Sent, Sink, SinkError, SinkFuture,
+    Accepted, AsyncSink, BatchFuture, Bincode, BufferConfig, Bytes, Codec, CodecError, DeadLetter,
+    DeadLetters, Delivery, EventBuffer, Refusal, SendOptions, Sent, Sink, SinkError, SinkFuture,
 };
 pub use consumer::{
     Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, Follower, HandlerError, Lag, Record,

@@ -221,7 +221,9 @@ impl QueueId {
 
 impl fmt::Display for QueueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let number = self.0.iter();
+        let number = number.fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+        write!(f, "{number:032x}")
     }
 }
 

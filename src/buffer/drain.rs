@@ -22,7 +22,7 @@ use crate::position::Sequence;
 use crate::queue::Queue;
 
 /// How many records are read ahead of the sink at most.
-const AHEAD_RECORDS: usize = 256;
+const AHEAD_RECORDS: usize = 1024;
 /// With so many bytes read ahead no more are read.
 const AHEAD_BYTES: usize = 1 << 20;
 /// How many events one poll hands to the sink before others have their turn on the executor.
@@ -297,9 +297,11 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
     /// Hands out what may be in flight; whether anything was.
     fn launch(&mut self) -> bool {
         let most = self.route.sink.in_flight_max().get();
+        let batch_max = self.route.sink.batch_max().get();
+        let mut batch = Vec::new();
         let mut any = false;
         while !self.is_halted()
-            && self.flight.len() < most
+            && self.flight.len() + batch.len() < most
             && self.launches < LAUNCHES_PER_POLL
             && let Some(parcel) = self.ahead.pop_front()
         {
@@ -313,9 +315,12 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
             }
             match self.route.codec.decode(&parcel.payload) {
                 Ok(event) => {
-                    let delivery = parcel.carrying(event);
-                    self.flight.launch(self.route.sink, delivery);
+                    batch.push(parcel.carrying(event));
                     self.launches += 1;
+                    if batch.len() >= batch_max {
+                        let batch = std::mem::take(&mut batch);
+                        self.flight.launch(self.route.sink, batch);
+                    }
                 }
                 Err(why) => {
                     self.ahead.clear();
@@ -323,6 +328,9 @@ impl<'a, T: Send, C: Codec<T>> Drain<'a, T, C> {
                     self.input = Input::Undecodable(undecodable(sequence, &why));
                 }
             }
+        }
+        if !batch.is_empty() {
+            self.flight.launch(self.route.sink, batch);
         }
         any
     }

@@ -9,17 +9,18 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 
-use super::sink::{AsyncSink, Delivery, SinkError};
+use super::sink::{Accepted, AsyncSink, Delivery, SinkError};
 
 /// An event with what the sink said of it.
 type Landing<T> = (Delivery<T>, Result<(), SinkError>);
 
-type Flying<'a, T> = Pin<Box<dyn Future<Output = Landing<T>> + Send + 'a>>;
+type Flying<'a, T> = Pin<Box<dyn Future<Output = VecDeque<Landing<T>>> + Send + 'a>>;
 
-/// One event in flight.
+/// One event in flight, or several that were handed over together.
 enum Place<'a, T> {
     Flying(Flying<'a, T>, Waker),
-    Landed(Landing<T>),
+    /// What is not taken yet, the oldest first; never empty.
+    Landed(VecDeque<Landing<T>>),
 }
 
 /// Which of those in flight have news, so that one that wakes does not have all others polled.
@@ -60,9 +61,10 @@ pub(super) struct Flight<'a, T> {
     /// The number of the first place, and of the next one to come.
     first: u64,
     next: u64,
-    /// How many have not landed.
+    /// How many places have not landed.
     flying: usize,
-    /// How many have landed refused.
+    /// How many events there are in all places, and how many of them have landed refused.
+    events: usize,
     refused: usize,
     tower: Arc<Tower>,
 }
@@ -83,6 +85,7 @@ impl<'a, T: Send + 'a> Flight<'a, T> {
             first: 0,
             next: 0,
             flying: 0,
+            events: 0,
             refused: 0,
             tower: Arc::default(),
         }
@@ -90,7 +93,7 @@ impl<'a, T: Send + 'a> Flight<'a, T> {
 
     /// How many there are, with those that have landed behind one that has not.
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.events
     }
 
     /// Whether the sink has answered for all.
@@ -103,17 +106,24 @@ impl<'a, T: Send + 'a> Flight<'a, T> {
         self.refused > 0
     }
 
-    /// Gives `delivery` to `sink`, and polls its future for the first time.
-    pub(super) fn launch(&mut self, sink: &'a dyn AsyncSink<T>, delivery: Delivery<T>) {
+    /// Gives `deliveries` to `sink`, and polls their future for the first time.
+    pub(super) fn launch(&mut self, sink: &'a dyn AsyncSink<T>, deliveries: Vec<Delivery<T>>) {
         let number = self.next;
         self.next += 1;
         let waker = Waker::from(Arc::new(Call {
             tower: Arc::clone(&self.tower),
             number,
         }));
+        self.events += deliveries.len();
         let flying = Box::pin(async move {
-            let said = sink.accept(&delivery).await;
-            (delivery, said)
+            let accepted = match deliveries.as_slice() {
+                [one] => match sink.accept(one).await {
+                    Ok(()) => Accepted::all(1),
+                    Err(refused) => Accepted::before(0, refused),
+                },
+                several => sink.accept_batch(several).await,
+            };
+            landings(deliveries, accepted)
         });
         self.places.push_back(Place::Flying(flying, waker));
         self.flying += 1;
@@ -143,25 +153,41 @@ impl<'a, T: Send + 'a> Flight<'a, T> {
             return;
         };
         let polled = flying.as_mut().poll(&mut Context::from_waker(waker));
-        if let Poll::Ready(landing) = polled {
-            self.refused += usize::from(landing.1.is_err());
+        if let Poll::Ready(landings) = polled {
+            self.refused += landings.iter().filter(|(_, said)| said.is_err()).count();
             self.flying -= 1;
-            *place = Place::Landed(landing);
+            *place = Place::Landed(landings);
         }
     }
 
     /// The oldest one, if it has landed.
     pub(super) fn take_landed(&mut self) -> Option<Landing<T>> {
-        if !matches!(self.places.front(), Some(Place::Landed(_))) {
+        let Some(Place::Landed(landings)) = self.places.front_mut() else {
             return None;
+        };
+        let landing = landings.pop_front();
+        if landings.is_empty() {
+            self.places.pop_front();
+            self.first += 1;
         }
-        self.first += 1;
-        match self.places.pop_front() {
-            Some(Place::Landed(landing)) => {
-                self.refused -= usize::from(landing.1.is_err());
-                Some(landing)
-            }
-            Some(Place::Flying(..)) | None => None,
-        }
+        let landing = landing?;
+        self.events -= 1;
+        self.refused -= usize::from(landing.1.is_err());
+        Some(landing)
     }
+}
+
+/// What is said of each of `deliveries`. Those behind a refused one come again.
+fn landings<T>(deliveries: Vec<Delivery<T>>, accepted: Accepted) -> VecDeque<Landing<T>> {
+    let mut refused = accepted.refused;
+    let said = |(at, delivery): (usize, Delivery<T>)| {
+        let said = if at < accepted.events {
+            Ok(())
+        } else {
+            let why = refused.take();
+            Err(why.unwrap_or_else(|| SinkError::retry("an event before it was not accepted")))
+        };
+        (delivery, said)
+    };
+    deliveries.into_iter().enumerate().map(said).collect()
 }

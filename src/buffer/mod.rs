@@ -20,4 +20,4 @@ pub use config::BufferConfig;
 pub use dead_letters::{DeadLetter, DeadLetters, SendOptions};
 pub use event_buffer::EventBuffer;
 pub use sent::Sent;
-pub use sink::{AsyncSink, Delivery, Refusal, Sink, SinkError, SinkFuture};
+pub use sink::{Accepted, AsyncSink, BatchFuture, Delivery, Refusal, Sink, SinkError, SinkFuture};

@@ -172,6 +172,35 @@ impl<T, F: FnMut(&Delivery<T>) -> Result<(), SinkError>> Sink<T> for F {
 /// What an [`AsyncSink`] gives back for one event.
 pub type SinkFuture<'a> = Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send + 'a>>;
 
+/// What an [`AsyncSink`] says of events that it was given together.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// How many of them the other side has confirmed: the first ones.
+    pub events: usize,
+    /// Why the event behind those was not accepted; `None` where there is none behind them.
+    pub refused: Option<SinkError>,
+}
+
+impl Accepted {
+    /// The other side has confirmed all of them, `events` in number.
+    #[must_use]
+    pub fn all(events: usize) -> Self {
+        let refused = None;
+        Self { events, refused }
+    }
+
+    /// The other side has confirmed the first `events`, and not the one behind them.
+    #[must_use]
+    pub fn before(events: usize, refused: SinkError) -> Self {
+        let refused = Some(refused);
+        Self { events, refused }
+    }
+}
+
+/// What an [`AsyncSink`] gives back for events that it was given together.
+pub type BatchFuture<'a> = Pin<Box<dyn Future<Output = Accepted> + Send + 'a>>;
+
 /// Accepts events without holding up a thread. Object-safe.
 ///
 /// `Ok` means that the other side has *confirmed* the event, not that it was sent: the event is
@@ -189,6 +218,28 @@ pub trait AsyncSink<T>: Send + Sync {
 
     /// How many events may be in flight at once. Default: one.
     fn in_flight_max(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+
+    /// Delivers several events, in order: none may arrive before those in front of it. Called
+    /// where [`batch_max`](Self::batch_max) allows it, otherwise as [`accept`](Self::accept) is.
+    /// Default: one after another, up to the first that is refused.
+    fn accept_batch<'a>(&'a self, deliveries: &'a [Delivery<T>]) -> BatchFuture<'a> {
+        let each: Vec<_> = deliveries.iter().map(|one| self.accept(one)).collect();
+        Box::pin(async move {
+            let all = each.len();
+            for (events, one) in each.into_iter().enumerate() {
+                if let Err(refused) = one.await {
+                    return Accepted::before(events, refused);
+                }
+            }
+            Accepted::all(all)
+        })
+    }
+
+    /// How many events are handed over together at most: for another side that takes or confirms
+    /// several at once. Default: one. All of them count as in flight.
+    fn batch_max(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
 

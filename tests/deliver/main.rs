@@ -1,5 +1,6 @@
 //! From the buffer to a sink: in order, confirmed, through refusals, cancellation and kills.
 
+mod batches;
 mod cancelling;
 mod ending;
 mod errands;

@@ -92,7 +92,7 @@ async fn certificates_of_both_sides_let_in_and_strangers_stay_out() {
     fill(&backlog, 0..1);
     let sent = backlog.send_to(&stranger).await.expect("sound");
     assert_eq!(sent.accepted, 0);
-    assert_eq!(stranger.in_flight_max().get(), 256);
+    assert_eq!(stranger.in_flight_max().get(), 512);
 }
 
 /// An authority, and a certificate by it for each side.

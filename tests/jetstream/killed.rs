@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use forebay::{AsyncSink, Delivery, JetStream, SinkFuture};
+use forebay::{AsyncSink, BatchFuture, Delivery, JetStream, SinkFuture};
 
 use super::scene::{assert_stored, buffer, fill, flush, options, sink};
 use super::server::Server;
@@ -24,19 +24,38 @@ struct Talking {
     accepted: AtomicU64,
 }
 
+impl Talking {
+    fn say(&self, accepted: u64) {
+        let before = self.accepted.fetch_add(accepted, Ordering::SeqCst);
+        for _ in before.div_ceil(STRIDE)..(before + accepted).div_ceil(STRIDE) {
+            let mut out = std::io::stdout().lock();
+            let said = writeln!(out, "accepted").and_then(|()| out.flush());
+            said.expect("the parent reads");
+        }
+    }
+}
+
 impl AsyncSink<String> for Talking {
     fn accept<'a>(&'a self, delivery: &'a Delivery<String>) -> SinkFuture<'a> {
         let accepted = self.sink.accept(delivery);
         Box::pin(async move {
             accepted.await?;
-            let before = self.accepted.fetch_add(1, Ordering::SeqCst);
-            if before.is_multiple_of(STRIDE) {
-                let mut out = std::io::stdout().lock();
-                let said = writeln!(out, "accepted").and_then(|()| out.flush());
-                said.expect("the parent reads");
-            }
+            self.say(1);
             Ok(())
         })
+    }
+
+    fn accept_batch<'a>(&'a self, deliveries: &'a [Delivery<String>]) -> BatchFuture<'a> {
+        let accepted = self.sink.accept_batch(deliveries);
+        Box::pin(async move {
+            let accepted = accepted.await;
+            self.say(u64::try_from(accepted.events).expect("small"));
+            accepted
+        })
+    }
+
+    fn batch_max(&self) -> NonZeroUsize {
+        self.sink.batch_max()
     }
 
     fn in_flight_max(&self) -> NonZeroUsize {

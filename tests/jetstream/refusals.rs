@@ -1,7 +1,7 @@
 //! What the server will not take, and what is asked for then.
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
-use forebay::{EventBuffer, JetStreamOptions, Refusal, Sent};
+use forebay::{EventBuffer, JetStreamOptions, Refusal, Sent, Subject};
 
 use super::scene::{
     STREAM, assert_stored, buffer, connected, event, fill, flush, options, stream_config,
@@ -111,4 +111,25 @@ async fn a_subject_of_another_stream_stops_the_delivery_before_anything_is_store
     assert_refused(&sent, 0, Refusal::Stop);
     let state = other.get_info().await.expect("up").state;
     assert_eq!(state.messages, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subject_that_is_not_taken_ends_a_run_right_before_it_and_nothing_behind_it_passes() {
+    let server = Server::start();
+    let mixed = options().subject_by(|delivery| {
+        let stray = delivery.event.starts_with("stray");
+        let place = if stray { "elsewhere" } else { "events" };
+        Subject::new(place).token("0")
+    });
+    let buffer = buffer(&server.folder().join("buffer"));
+    let sink = connected(mixed, &server.url()).await;
+    fill(&buffer, 0..5);
+    buffer.enqueue(&"stray".to_owned()).expect("there is room");
+    fill(&buffer, 5..300);
+    let sent = buffer.send_to(&sink).await.expect("the buffer is sound");
+    assert_refused(&sent, 5, Refusal::Stop);
+    assert_stored(&server.url(), 0..5).await;
+    buffer.skip().expect("open").expect("the stray one");
+    assert_eq!(flush(&buffer, &sink).await, 295);
+    assert_stored(&server.url(), 0..300).await;
 }

@@ -9,8 +9,8 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::Config;
 use forebay::{
-    AsyncSink, Delivery, EventBuffer, JetStream, JetStreamOptions, QueueOptions, SinkError,
-    SinkFuture, SyncPolicy,
+    Accepted, AsyncSink, BatchFuture, Delivery, EventBuffer, JetStream, JetStreamOptions,
+    QueueOptions, SinkError, SinkFuture, SyncPolicy,
 };
 use futures_util::StreamExt;
 
@@ -154,6 +154,19 @@ impl AsyncSink<String> for Deaf<'_> {
             accepted.await?;
             Err(SinkError::retry("the answer was lost"))
         })
+    }
+
+    fn accept_batch<'a>(&'a self, deliveries: &'a [Delivery<String>]) -> BatchFuture<'a> {
+        let accepted = self.0.accept_batch(deliveries);
+        Box::pin(async move {
+            let accepted = accepted.await;
+            let lost = SinkError::retry("the answer was lost");
+            Accepted::before(0, accepted.refused.unwrap_or(lost))
+        })
+    }
+
+    fn batch_max(&self) -> NonZeroUsize {
+        self.0.batch_max()
     }
 
     fn in_flight_max(&self) -> NonZeroUsize {

@@ -90,6 +90,7 @@ struct Chaos {
     calm: Mutex<bool>,
     /// How many events it takes at once.
     width: NonZeroUsize,
+    batch: NonZeroUsize,
     upstream: Arc<Upstream>,
 }
 
@@ -161,6 +162,10 @@ impl AsyncSink<u32> for Chaos {
     fn in_flight_max(&self) -> NonZeroUsize {
         self.width
     }
+
+    fn batch_max(&self) -> NonZeroUsize {
+        self.batch
+    }
 }
 
 const TASKS: u32 = 4;
@@ -168,13 +173,14 @@ const EVENTS: u32 = 25;
 
 /// Publishes from several tasks through an upstream that does anything, and looks at what a
 /// receiver keeps that knows ids.
-async fn publish_through_chaos(seed: u64, width: usize) {
+async fn publish_through_chaos(seed: u64, width: usize, batch: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let upstream = Upstream::new(Mood::Up);
     let chaos = Arc::new(Chaos {
         dice: Mutex::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
         calm: Mutex::new(false),
         width: NonZeroUsize::new(width).expect("not 0"),
+        batch: NonZeroUsize::new(batch).expect("not 0"),
         upstream: Arc::clone(&upstream),
     });
     let options = PublisherOptions::new()
@@ -221,15 +227,17 @@ async fn publish_through_chaos(seed: u64, width: usize) {
 #[tokio::test(start_paused = true)]
 async fn whatever_the_sink_does_each_task_s_events_are_kept_once_and_in_order() {
     for seed in 0..60 {
-        publish_through_chaos(seed, 1).await;
-        publish_through_chaos(seed, 3).await;
+        publish_through_chaos(seed, 1, 1).await;
+        publish_through_chaos(seed, 3, 1).await;
+        publish_through_chaos(seed, 3, 3).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_with_tasks_that_run_at_the_same_time() {
     for seed in 100..112 {
-        publish_through_chaos(seed, 1).await;
-        publish_through_chaos(seed, 3).await;
+        publish_through_chaos(seed, 1, 1).await;
+        publish_through_chaos(seed, 3, 1).await;
+        publish_through_chaos(seed, 3, 3).await;
     }
 }

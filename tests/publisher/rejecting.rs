@@ -31,8 +31,8 @@ async fn a_rejected_event_is_lost_told_with_the_reason_and_not_buffered() {
 
 #[tokio::test]
 async fn a_flush_gives_up_what_is_rejected_once_and_delivers_all_others_in_order() {
-    for in_flight in [1, 8] {
-        let scene = Scene::with(Upstream::wide(Mood::Away, in_flight));
+    for (in_flight, together) in [(1, 1), (8, 1), (8, 8)] {
+        let scene = Scene::with(Upstream::together(Mood::Away, in_flight, together));
         for event in 0..30 {
             scene.publisher.publish(event).await;
         }

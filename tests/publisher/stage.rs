@@ -62,6 +62,7 @@ struct State {
     in_flight: usize,
     in_flight_seen: usize,
     in_flight_max: NonZeroUsize,
+    batch_max: NonZeroUsize,
 }
 
 impl Upstream {
@@ -71,6 +72,11 @@ impl Upstream {
 
     /// One that takes `in_flight_max` events at once.
     pub(crate) fn wide(mood: Mood, in_flight_max: usize) -> Arc<Self> {
+        Self::together(mood, in_flight_max, 1)
+    }
+
+    /// The same, which is given up to `batch_max` of them together.
+    pub(crate) fn together(mood: Mood, in_flight_max: usize, batch_max: usize) -> Arc<Self> {
         let state = State {
             mood,
             arrived: Vec::new(),
@@ -78,6 +84,7 @@ impl Upstream {
             in_flight: 0,
             in_flight_seen: 0,
             in_flight_max: NonZeroUsize::new(in_flight_max).expect("not 0"),
+            batch_max: NonZeroUsize::new(batch_max).expect("not 0"),
         };
         Arc::new(Self {
             state: Mutex::new(state),
@@ -223,6 +230,10 @@ impl AsyncSink<u32> for Upstream {
 
     fn in_flight_max(&self) -> NonZeroUsize {
         self.lock().in_flight_max
+    }
+
+    fn batch_max(&self) -> NonZeroUsize {
+        self.lock().batch_max
     }
 
     fn reconnected(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -48,7 +48,7 @@ impl Flight {
         }
     }
 
-    /// A place for one event. Taken when its future is made, not when it is first polled: until
+    /// A place for one event, or a run of them. Taken when its future is made, not when it is first polled: until
     /// whoever hands out events has seen a refusal, there is always a later place that is held.
     pub(super) fn join(&self) -> Place<'_> {
         self.state.lock().aboard += 1;
@@ -60,6 +60,11 @@ impl Flight {
 
     pub(super) fn is_broken(&self) -> bool {
         self.state.lock().broken
+    }
+
+    /// Keeps those behind from leaving.
+    pub(super) fn break_off(&self) {
+        self.state.lock().broken = true;
     }
 
     /// Whether the stream is to be looked at before `record` is sent: something went wrong, or the
@@ -85,11 +90,15 @@ impl Flight {
         state.landed = None;
     }
 
-    /// Whether the stream was seen to hold the event already.
-    pub(super) fn holds<T>(&self, id: &str, delivery: &Delivery<T>) -> bool {
-        let state = self.state.lock();
-        let stored = state.stored.as_ref();
-        stored.is_some_and(|stored| stored.covers(id, delivery))
+    /// How many of the first events of `run` the stream was seen to hold already. Once one is not
+    /// among those, it and all behind it are sent, and the stream ends with them.
+    pub(super) fn count_held<T>(&self, run: &[Delivery<T>]) -> usize {
+        let mut state = self.state.lock();
+        let held = state.stored.as_ref().map_or(0, |last| last.count_held(run));
+        if held < run.len() {
+            state.stored = None;
+        }
+        held
     }
 
     /// The event that was sent before, if it may not have been stored yet.
@@ -102,7 +111,7 @@ impl Flight {
     }
 }
 
-/// One event's place in the flight, given back when its future is gone.
+/// The place of an event, or of a run of them, in the flight, given back when its future is gone.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     flight: &'a Flight,
@@ -110,7 +119,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The event, which is this record where it is one, is stored.
+    /// All is stored; the last event is this record, where it is one.
     pub(super) fn land(mut self, record: Option<RecordId>) {
         self.accepted = true;
         if record.is_some() {

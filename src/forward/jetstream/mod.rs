@@ -5,6 +5,7 @@ mod link;
 mod look;
 mod options;
 mod refusal;
+mod run;
 mod stored;
 mod subject;
 
@@ -17,18 +18,17 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
-use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream;
 use tokio::sync::Mutex;
 
-use crate::buffer::{AsyncSink, Delivery, SinkError, SinkFuture};
-use flight::{Flight, Place};
+use crate::buffer::{AsyncSink, BatchFuture, Delivery, SinkFuture};
+use flight::Flight;
 use link::Link;
-use look::Found;
 pub use options::{JetStreamOptions, Writers};
-use stored::headers;
 pub use subject::Subject;
+
+/// How many events are confirmed by one answer at most.
+const RUN_MAX: usize = 128;
 
 /// Something made of an event on its way.
 type Making<T, R> = Box<dyn Fn(&Delivery<T>) -> R + Send + Sync>;
@@ -65,8 +65,9 @@ impl<T> fmt::Debug for Route<T> {
 /// The client re-sends after an outage what it had not written yet, and loses what it had: left
 /// alone, later events would be stored before earlier ones. So with [`Writers::One`] every message
 /// whose predecessor is not confirmed yet names it (`Nats-Expected-Last-Msg-Id`), and the server
-/// refuses whatever follows a hole; delivery goes on at the hole. With [`Writers::Many`] only one
-/// event is in flight.
+/// refuses whatever follows a hole; delivery goes on at the hole. For the same reason one answer is
+/// enough for a run of up to 128 events: the server has stored the last one only if it has stored
+/// all. With [`Writers::Many`] only one event is in flight.
 ///
 /// # Durability
 ///
@@ -93,7 +94,7 @@ impl<T> fmt::Debug for Route<T> {
 /// let sink: JetStream<String> = JetStreamOptions::new("AUDIT", "audit.{kind}")?
 ///     .connect("nats://127.0.0.1:4222")
 ///     .await?;
-/// assert_eq!(sink.in_flight_max().get(), 256);
+/// assert_eq!(sink.in_flight_max().get(), 512);
 /// # Ok(())
 /// # }
 /// ```
@@ -102,7 +103,7 @@ pub struct JetStream<T> {
     link: Link,
     route: Route<T>,
     flight: Flight,
-    /// Held while an event is sent, so that events are sent in the order in which their futures
+    /// Held while a run of events is sent, so that runs are sent in the order in which their futures
     /// were first polled. Fair.
     turn: Mutex<()>,
     /// How often the connection had been made when an event was last refused, or when somebody was
@@ -117,14 +118,6 @@ impl<T> fmt::Debug for JetStream<T> {
             .field("flight", &self.flight)
             .finish_non_exhaustive()
     }
-}
-
-/// What became of an event that was to be sent.
-enum Sending {
-    /// The stream has it already.
-    Stored,
-    /// It was sent, on a connection that had been lost this often.
-    Sent { ack: PublishAckFuture, losses: u64 },
 }
 
 impl<T: Send + Sync> JetStream<T> {
@@ -145,117 +138,28 @@ impl<T: Send + Sync> JetStream<T> {
     pub fn is_connected(&self) -> bool {
         self.context.client().connection_state() == State::Connected
     }
-
-    async fn deliver(&self, delivery: &Delivery<T>, place: Place<'_>) -> Result<(), SinkError> {
-        let outcome = match self.send(delivery).await {
-            Ok(Sending::Stored) => Ok(()),
-            Ok(Sending::Sent { ack, losses }) => self.confirmed(ack, losses, delivery).await,
-            Err(why) => Err(why),
-        };
-        if outcome.is_ok() {
-            place.land(delivery.record);
-        } else {
-            let connects = self.link.now().connects;
-            self.connects_seen.store(connects, Ordering::Relaxed);
-        }
-        outcome
-    }
-
-    /// Sends the event in its turn, unless one before it failed.
-    async fn send(&self, delivery: &Delivery<T>) -> Result<Sending, SinkError> {
-        let _turn = self.turn.lock().await;
-        if self.flight.is_broken() {
-            return Err(SinkError::retry("an event before it was not accepted"));
-        }
-        let losses = self.link.losses();
-        if !self.is_connected() {
-            return Err(self.absent());
-        }
-        let id = delivery.id();
-        if self.flight.is_doubtful(delivery.record) {
-            // What was barred before may be allowed by now; who tries again was asked to.
-            self.link.forgive();
-            self.look(losses).await?;
-        }
-        if self.flight.holds(&id, delivery) {
-            return Ok(Sending::Stored);
-        }
-        let previous = match self.route.writers {
-            Writers::One => self.flight.previous(),
-            Writers::Many => None,
-        };
-        let payload = match &self.route.payload {
-            Some(make) => make(delivery),
-            None => delivery.payload.clone(),
-        };
-        let message = PublishMessage::build()
-            .payload(payload.into())
-            .headers(headers(
-                delivery,
-                &id,
-                &self.route.stream,
-                previous.as_deref(),
-            ));
-        let subject = (self.route.subject)(delivery).to_string();
-        let ack = self
-            .context
-            .send_publish(subject, message)
-            .await
-            .map_err(refusal::of_publish)?;
-        self.flight.sent(id);
-        Ok(Sending::Sent { ack, losses })
-    }
-
-    /// Waits for the server's answer, for as long as one can come.
-    async fn confirmed(
-        &self,
-        ack: PublishAckFuture,
-        losses: u64,
-        delivery: &Delivery<T>,
-    ) -> Result<(), SinkError> {
-        tokio::select! {
-            biased;
-            answer = ack => match answer {
-                Ok(_) => Ok(()),
-                Err(why) if why.kind() == PublishErrorKind::StreamNotFound => {
-                    let subject = (self.route.subject)(delivery).to_string();
-                    Err(look::nobody_listens(&self.context, &self.route, &subject, why).await)
-                }
-                Err(why) => Err(refusal::of_publish(why)),
-            },
-            () = self.link.lost_after(losses) => Err(self.absent()),
-        }
-    }
-
-    /// Looks what the stream has, and makes it where it is missing and that is wanted.
-    async fn look(&self, losses: u64) -> Result<(), SinkError> {
-        if self.route.writers == Writers::Many && self.route.create.is_none() {
-            self.flight.looked(None);
-            return Ok(());
-        }
-        let Found { last } = tokio::select! {
-            biased;
-            found = look::look(&self.context, &self.route) => found?,
-            () = self.link.lost_after(losses) => return Err(self.absent()),
-        };
-        self.flight.looked(last);
-        Ok(())
-    }
-
-    /// Why nothing can be sent now.
-    fn absent(&self) -> SinkError {
-        match self.link.now().barred {
-            Some(why) => SinkError::stop(why),
-            None => SinkError::retry("the server is not connected"),
-        }
-    }
 }
 
 impl<T: Send + Sync> AsyncSink<T> for JetStream<T> {
     fn accept<'a>(&'a self, delivery: &'a Delivery<T>) -> SinkFuture<'a> {
         let place = self.flight.join();
-        // A budget that is used up would let later events pass this one on their first poll.
-        Box::pin(tokio::task::unconstrained(self.deliver(delivery, place)))
+        let run = std::slice::from_ref(delivery);
+        Box::pin(tokio::task::unconstrained(async move {
+            let accepted = self.deliver(run, place).await;
+            accepted.refused.map_or(Ok(()), Err)
+        }))
+    }
+
+    fn accept_batch<'a>(&'a self, deliveries: &'a [Delivery<T>]) -> BatchFuture<'a> {
+        let place = self.flight.join();
+        // A budget that is used up would let later events pass these on their first poll.
+        Box::pin(tokio::task::unconstrained(self.deliver(deliveries, place)))
+    }
+
+    /// Half of what may be in flight, so that one run is on its way while another is confirmed.
+    fn batch_max(&self) -> NonZeroUsize {
+        let half = self.in_flight_max().get().div_ceil(2).min(RUN_MAX);
+        NonZeroUsize::new(half).unwrap_or(NonZeroUsize::MIN)
     }
 
     fn in_flight_max(&self) -> NonZeroUsize {

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long an answer may take.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where more in flight no longer makes it faster; see docs/PERFORMANCE.md.
-const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
 
 /// Who else publishes into the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -130,7 +130,7 @@ impl<T: Send + Sync> JetStreamOptions<T> {
         self
     }
 
-    /// How many events may be in flight at once. Default: 256; 1 with [`Writers::Many`], always.
+    /// How many events may be in flight at once. Default: 512; 1 with [`Writers::Many`], always.
     #[must_use]
     pub fn in_flight_max(mut self, count: NonZeroUsize) -> Self {
         self.route.in_flight_max = count;

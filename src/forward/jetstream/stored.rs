@@ -3,15 +3,17 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_nats::HeaderMap;
-use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
+use async_nats::header::{
+    HeaderName, NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID,
+};
 
 use crate::buffer::Delivery;
 
-const QUEUE: &str = "Forebay-Queue";
-const EPOCH: &str = "Forebay-Epoch";
-const SEQUENCE: &str = "Forebay-Sequence";
-const KIND: &str = "Forebay-Kind";
-const ENQUEUED_AT: &str = "Forebay-Enqueued-At";
+const QUEUE: HeaderName = HeaderName::from_static("Forebay-Queue");
+const EPOCH: HeaderName = HeaderName::from_static("Forebay-Epoch");
+const SEQUENCE: HeaderName = HeaderName::from_static("Forebay-Sequence");
+const KIND: HeaderName = HeaderName::from_static("Forebay-Kind");
+const ENQUEUED_AT: HeaderName = HeaderName::from_static("Forebay-Enqueued-At");
 
 /// The headers that `delivery` is published with, to be stored in `stream` only, and only after
 /// `previous` where there is one.
@@ -64,7 +66,7 @@ struct StoredRecord {
 impl Stored {
     /// `None` when the message has no identity.
     pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
-        let text = |name: &str| headers.get(name).map(ToString::to_string);
+        let text = |name: HeaderName| headers.get(name).map(ToString::to_string);
         Some(Self {
             id: headers.get(NATS_MESSAGE_ID)?.to_string(),
             record: text(QUEUE).and_then(|queue| {
@@ -78,12 +80,18 @@ impl Stored {
         })
     }
 
+    /// How many of the first events of `run` a stream of one writer that ends with this holds.
+    pub(super) fn count_held<T>(&self, run: &[Delivery<T>]) -> usize {
+        let held = run.iter().take_while(|one| self.covers(&one.id(), one));
+        held.count()
+    }
+
     /// Whether a stream of one writer that ends with this holds the event `id`: it is this one, or was
     /// before it in the same run of the same log.
     ///
     /// Two copies of a directory that both go on may call different events the same. What cannot
     /// have been before, by its id or by its time, is sent; the server knows it if it is there.
-    pub(super) fn covers<T>(&self, id: &str, delivery: &Delivery<T>) -> bool {
+    fn covers<T>(&self, id: &str, delivery: &Delivery<T>) -> bool {
         if self.id == id {
             return true;
         }

@@ -1,4 +1,4 @@
-//! Handing one event to the sink: with a timeout, and without its panics.
+//! Handing events to the sink: with a timeout, and without its panics.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,31 +13,46 @@ use super::options::PublisherOptions;
 use super::race::{First, caught, first};
 use super::stop::Stop;
 use super::told::Told;
-use crate::buffer::{AsyncSink, Delivery, Refusal, Sent, SinkError, SinkFuture};
+use crate::buffer::{
+    Accepted, AsyncSink, BatchFuture, Delivery, Refusal, Sent, SinkError, SinkFuture,
+};
 use crate::forward::listener::Loss;
 use crate::position::RecordId;
 
-/// What `sink` says of `delivery`. No answer in time, and a panic, are refusals that ask for another
-/// try: nobody knows whether the event has arrived.
+/// What `sink` says of `deliveries`. No answer in time, and a panic, are refusals that ask for
+/// another try: nobody knows which events have arrived.
 pub(super) async fn attempt<T>(
     sink: &dyn AsyncSink<T>,
-    delivery: &Delivery<T>,
+    deliveries: &[Delivery<T>],
     timeout: Duration,
-) -> Result<(), SinkError>
+) -> Accepted
 where
     T: Send + Sync,
 {
     // A sink may panic when it is called as well as when it is polled.
-    let accepted = caught(async { sink.accept(delivery).await });
+    let accepted = caught(async {
+        match deliveries {
+            [one] => accepted_one(sink.accept(one).await),
+            several => sink.accept_batch(several).await,
+        }
+    });
+    let unknown = |why| Accepted::before(0, SinkError::retry(why));
     match tokio::time::timeout(timeout, accepted).await {
         Ok(Ok(said)) => said,
-        Ok(Err(panic)) => Err(SinkError::retry(format!("the sink panicked: {panic}"))),
-        Err(_elapsed) => Err(SinkError::retry(format!("no answer within {timeout:?}"))),
+        Ok(Err(panic)) => unknown(format!("the sink panicked: {panic}")),
+        Err(_elapsed) => unknown(format!("no answer within {timeout:?}")),
     }
 }
 
-/// The sink as a flush sees it: every event is an [`attempt`], none is begun after the deadline of
-/// a shutdown, and an event that was rejected for good can be given up.
+fn accepted_one(said: Result<(), SinkError>) -> Accepted {
+    match said {
+        Ok(()) => Accepted::all(1),
+        Err(refused) => Accepted::before(0, refused),
+    }
+}
+
+/// The sink as a flush sees it: every event, or what is handed over together, is an [`attempt`],
+/// none is begun after the deadline of a shutdown, and an event that was rejected for good can be given up.
 ///
 /// The flush is ended by a refusal, never dropped: what was accepted is acknowledged.
 pub(super) struct Attempts<'a, T> {
@@ -130,35 +145,36 @@ impl<'a, T: Send + Sync> Attempts<'a, T> {
         true
     }
 
-    async fn ask(&self, delivery: &Delivery<T>) -> Result<(), SinkError> {
-        if self.gives_up(delivery) {
-            return Ok(());
-        }
+    async fn ask(&self, deliveries: &[Delivery<T>]) -> Accepted {
+        let given_up = usize::from(deliveries.first().is_some_and(|first| self.gives_up(first)));
+        let Some(rest) = deliveries.get(given_up..).filter(|rest| !rest.is_empty()) else {
+            return Accepted::all(given_up);
+        };
         if self.stop.is_some_and(Stop::is_expired) {
-            return Err(ending());
+            return Accepted::before(given_up, ending());
         }
-        let attempted = attempt(self.sink, delivery, self.options.attempt_timeout);
+        let attempted = attempt(self.sink, rest, self.options.attempt_timeout);
         let said = match self.stop {
             None => attempted.await,
             Some(stop) => match first(attempted, stop.expired()).await {
                 First::One(said) => said,
-                First::Other(()) => Err(ending()),
+                First::Other(()) => Accepted::before(0, ending()),
             },
         };
         let mut seen = self.seen.lock();
-        match said {
-            Ok(()) => {
-                seen.confirmed += 1;
-                Ok(())
-            }
-            Err(error) if self.will_give_up(&error) => {
+        seen.confirmed += said.events;
+        let refused = match said.refused {
+            Some(error) if self.will_give_up(&error) => {
                 let same = SinkError::reject(error.to_string());
-                let known = delivery.record.map(|record| (record, error));
-                seen.rejected.extend(known);
-                Err(same)
+                let record = rest.get(said.events).and_then(|refused| refused.record);
+                seen.rejected.extend(record.map(|record| (record, error)));
+                Some(same)
             }
-            Err(error) => Err(error),
-        }
+            refused => refused,
+        };
+        let mut accepted = Accepted::all(given_up + said.events);
+        accepted.refused = refused;
+        accepted
     }
 }
 
@@ -168,7 +184,18 @@ fn ending() -> SinkError {
 
 impl<T: Send + Sync> AsyncSink<T> for Attempts<'_, T> {
     fn accept<'a>(&'a self, delivery: &'a Delivery<T>) -> SinkFuture<'a> {
-        Box::pin(self.ask(delivery))
+        Box::pin(async move {
+            let said = self.ask(std::slice::from_ref(delivery)).await;
+            said.refused.map_or(Ok(()), Err)
+        })
+    }
+
+    fn accept_batch<'a>(&'a self, deliveries: &'a [Delivery<T>]) -> BatchFuture<'a> {
+        Box::pin(self.ask(deliveries))
+    }
+
+    fn batch_max(&self) -> NonZeroUsize {
+        self.sink.batch_max()
     }
 
     fn in_flight_max(&self) -> NonZeroUsize {

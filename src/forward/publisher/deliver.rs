@@ -34,13 +34,15 @@ where
         // Held until the event is stored, so that whoever waits for it finds the backlog.
         let permit = core.gate.direct(|| core.has_backlog()).await;
         if permit.is_some() {
-            match attempt(&*self.sink, &delivery, self.options.attempt_timeout).await {
-                Ok(()) => {
+            let one = std::slice::from_ref(&delivery);
+            let said = attempt(&*self.sink, one, self.options.attempt_timeout).await;
+            match said.refused {
+                None => {
                     core.clear();
                     core.told.published();
                     return Published::Delivered;
                 }
-                Err(error) => {
+                Some(error) => {
                     core.told.publish_error(&error);
                     match error.refusal() {
                         // A flush will ask once more, and then park it.

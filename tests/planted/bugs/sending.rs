@@ -4,6 +4,24 @@ use crate::table::Bug;
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
+        name: "refused-event-of-a-batch-that-counts-as-accepted",
+        breaks: "RT-30",
+        file: "buffer/flight.rs",
+        within: "fn landings<T>(",
+        find: "at < accepted.events",
+        replace: "at <= accepted.events",
+        killer: "deliver batches::what_a_batch_accepted_before_a_refusal_is_removed_and_the_rest_comes_again",
+    },
+    Bug {
+        name: "batches-larger-than-what-may-be-in-flight",
+        breaks: "RT-30",
+        file: "buffer/drain.rs",
+        within: "fn launch(",
+        find: "self.flight.len() + batch.len() < most",
+        replace: "self.flight.len() < most",
+        killer: "deliver batches::a_backlog_is_handed_over_in_batches_in_order_and_never_more_than_may_be_in_flight",
+    },
+    Bug {
         name: "refusal-in-flight-not-heeded",
         breaks: "RT-30",
         file: "buffer/drain.rs",
