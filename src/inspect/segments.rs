@@ -7,13 +7,10 @@
 )]
 
 use super::inspection::{SegmentRole, SegmentView};
-use super::look::Look;
+use super::look::{Look, moment};
 use crate::error::Result;
-use crate::format::{
-    BLOCK_BYTES, CURSORS, Control, Defect, IDENTITY, LOCK, QUARANTINE, SEGMENTS, STATE,
-    SegmentFile, consumer_of, segment_file,
-};
-use crate::position::{Offset, SegmentNumber};
+use crate::format::{BLOCK_BYTES, Chain, Control, Defect, Integrity, SegmentFile, segment_file};
+use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::Segment;
 use crate::storage::{Access, Directory};
 
@@ -105,11 +102,8 @@ fn view(look: &Look, found: &Found, following: Option<&Found>) -> SegmentView {
         }
         _ => SegmentRole::Unsealed,
     };
-    let next = if is_last {
-        Some(look.end.next)
-    } else {
-        successor.map(|successor| successor.start.previous_next)
-    };
+    let end = end_in(look, found, successor);
+    let next = end.map(|end| end.next);
     let defect = match &found.segment {
         Ok(_) => None,
         Err(Fault::Unstarted) if role == SegmentRole::Prepared => None,
@@ -121,10 +115,44 @@ fn view(look: &Look, found: &Found, following: Option<&Found>) -> SegmentView {
         role,
         base: segment.map(|segment| segment.base),
         next,
+        records: segment
+            .zip(next)
+            .map(|(found, next)| next.since(found.base)),
+        frame_bytes: segment
+            .zip(end)
+            .map(|(segment, end)| end.offset.since(segment.data_start())),
+        chain: end
+            .filter(|_| look.identity.integrity == Integrity::Chained)
+            .map(|end| end.chain.bytes()),
         epoch: segment.map(|segment| segment.header.epoch),
+        begun: segment.and_then(|segment| moment(segment.started_at)),
         file_bytes: found.file_bytes,
         defect,
     }
+}
+
+/// Where the log ends in one segment.
+#[derive(Clone, Copy)]
+struct EndIn {
+    offset: Offset,
+    next: Sequence,
+    chain: Chain,
+}
+
+fn end_in(look: &Look, found: &Found, successor: Option<&Segment>) -> Option<EndIn> {
+    let end = look.end;
+    if found.number == end.position.segment {
+        return Some(EndIn {
+            offset: end.position.offset,
+            next: end.next,
+            chain: end.chain,
+        });
+    }
+    successor.map(|successor| EndIn {
+        offset: successor.start.previous_end,
+        next: successor.start.previous_next,
+        chain: successor.start.previous_chain,
+    })
 }
 
 /// Whether opening does not count the segment as one of the log.
@@ -141,22 +169,4 @@ fn has_footer(segment: &Segment, end: Offset) -> bool {
         }))
     };
     segment.file.length().and_then(footer).unwrap_or(false)
-}
-
-/// The lengths of all files that are ours. One that vanishes meanwhile counts nothing.
-pub(super) fn disk_bytes(directory: &dyn Directory) -> u64 {
-    let mut names: Vec<String> = [IDENTITY, STATE, LOCK].map(str::to_owned).to_vec();
-    let mut add = |folder: &str, is_ours: fn(&str) -> bool| {
-        let listed = directory.list(folder).unwrap_or_default();
-        let ours = listed.into_iter().filter(|name| is_ours(name));
-        names.extend(ours.map(|name| format!("{folder}/{name}")));
-    };
-    add(SEGMENTS, |name| SegmentFile::parse(name).is_some());
-    add(CURSORS, |name| consumer_of(name).is_some());
-    add(QUARANTINE, |_| true);
-    let lengths = names.iter().filter_map(|name| {
-        let file = directory.open(name, Access::Read).ok()?;
-        file.length().ok()
-    });
-    lengths.fold(0, u64::saturating_add)
 }
