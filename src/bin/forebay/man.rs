@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use clap::builder::StyledStr;
+use clap::builder::Resettable;
 use clap::{Args, Command, CommandFactory as _};
 use clap_mangen::Man;
 
@@ -68,7 +68,7 @@ fn render(command: Command) -> io::Result<Vec<u8>> {
     let name = page_name(&command);
     let help = command.get_after_help().map(ToString::to_string);
     // Set as it is written, with its columns, rather than filled like prose.
-    let man = Man::new(command.after_help(None::<StyledStr>)).title(name.to_uppercase());
+    let man = Man::new(command.after_help(Resettable::Reset)).title(name.to_uppercase());
     let mut page = Vec::new();
     man.render(&mut page)?;
     if let Some(help) = help {
