@@ -120,6 +120,8 @@ pub enum SegmentRole {
     Unsealed,
     /// Not of the log: left by a crash, or put there by somebody.
     Stray,
+    /// The log goes on from it, but there is no such file.
+    Missing,
 }
 
 /// One consumer as its cursor file was found.

@@ -82,7 +82,7 @@ pub fn inspect_on(directory: &dyn Directory) -> Result<Inspection> {
     } = settled_glance(directory)?;
     let lowest = consumers.iter().filter_map(|consumer| consumer.next).min();
     let floor = look.dropped.max(lowest.unwrap_or_default());
-    let base = segments.first().and_then(|segment| segment.base);
+    let base = segments.iter().find_map(|segment| segment.base);
     let next = look.end.next;
     let mut records = Records::new(directory, &look, &segments);
     let waits = (floor < next).then_some(floor);

@@ -42,12 +42,39 @@ pub(super) fn view_segments(directory: &dyn Directory, look: &Look) -> Vec<Segme
             continue;
         };
         views.push(view(look, &found, following.as_ref()));
-        if found.segment.is_ok() && !is_stray(look, number) {
+        if let (Ok(segment), false) = (&found.segment, is_stray(look, number)) {
+            views.extend(missing_before(look, segment, first));
             following = Some(found);
         }
     }
     views.reverse();
     views
+}
+
+/// The segment that `segment` goes on from, where it is neither there nor reclaimed.
+fn missing_before(look: &Look, segment: &Segment, first: SegmentNumber) -> Option<SegmentView> {
+    let start = &segment.start;
+    let numbers = &look.survey.numbers;
+    // Without a state, nobody knows what was reclaimed below the oldest file that is left.
+    let lowest = look
+        .survey
+        .state
+        .map_or(numbers.first().copied(), |_| Some(first))?;
+    let is_due = start.previous.is_some() && start.previous >= lowest;
+    let is_there = numbers.binary_search(&start.previous).is_ok();
+    (is_due && !is_there).then(|| SegmentView {
+        number: start.previous,
+        role: SegmentRole::Missing,
+        base: None,
+        next: Some(start.previous_next),
+        records: None,
+        frame_bytes: None,
+        chain: None,
+        epoch: None,
+        begun: None,
+        file_bytes: 0,
+        defect: Some(Defect::Missing.to_string()),
+    })
 }
 
 /// `None` when the file vanished.

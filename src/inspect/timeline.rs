@@ -59,7 +59,7 @@ pub fn timeline(path: impl AsRef<Path>, moments_max: usize) -> Result<Vec<Moment
 
 fn timeline_on(directory: &dyn Directory, moments_max: usize) -> Result<Vec<Moment>> {
     let Glance { look, segments, .. } = settled_glance(directory)?;
-    let first = segments.first().and_then(|segment| segment.base);
+    let first = segments.iter().find_map(|segment| segment.base);
     let first = look.dropped.max(first.unwrap_or_default());
     let mut records = Records::new(directory, &look, &segments);
     let targets = spread(first, look.end.next, wide(moments_max));

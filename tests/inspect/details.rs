@@ -180,3 +180,29 @@ fn the_timeline_has_both_ends_in_order_and_no_more_than_asked_for() {
     Queue::open(&empty).and_then(Queue::close).expect("a queue");
     assert_eq!(timeline(&empty, 10).expect("a queue"), []);
 }
+
+#[test]
+fn a_segment_that_others_go_on_from_is_shown_as_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue");
+    fill(&path).close().expect("a clean close");
+    let whole = inspect(&path).expect("a queue");
+    for lost in [0, 1] {
+        let segment = &whole.segments[lost];
+        let file = crate::segment_files(&path).remove(lost);
+        let bytes = fs::read(&file).expect("a readable file");
+        fs::remove_file(&file).expect("a file");
+        let found = inspect(&path).expect("a queue");
+        fs::write(&file, bytes).expect("room");
+
+        assert!(found.is_damaged(), "{found:?}");
+        let shown = &found.segments[lost];
+        assert_eq!(shown.number, segment.number);
+        assert_eq!(
+            (shown.role, shown.next),
+            (SegmentRole::Missing, segment.next)
+        );
+        assert_eq!(found.segments.len(), whole.segments.len());
+    }
+    assert_eq!(inspect(&path).expect("a queue").segments, whole.segments);
+}

@@ -113,6 +113,7 @@ pub(crate) fn role(role: SegmentRole) -> &'static str {
         SegmentRole::Sealed => "sealed",
         SegmentRole::Unsealed => "unsealed",
         SegmentRole::Stray => "stray",
+        SegmentRole::Missing => "missing",
         _ => "unknown",
     }
 }

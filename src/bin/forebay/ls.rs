@@ -26,7 +26,8 @@ Fields of the JSON object; what is not known is null:
   path, integrity (chained, crc32c)
   segments               [{number, role, base, next, records, frame_bytes, chain,
                          epoch, begun_unix_ms, file_bytes, defect}]
-                         role: prepared, active, sealed, unsealed, stray
+                         role: prepared, active, sealed, unsealed, stray,
+                         missing
 
 Example:
   forebay ls events.queue

@@ -219,7 +219,7 @@ fn tiles(found: &Inspection, now: SystemTime) -> String {
 
 fn oldest_since(found: &Inspection) -> String {
     match found.oldest_waiting {
-        Some(oldest) => format!("since {}", units::moment(oldest)),
+        Some(oldest) => units::moment(oldest),
         None => "nothing waits".to_owned(),
     }
 }

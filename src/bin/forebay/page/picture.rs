@@ -87,11 +87,11 @@ fn draw_bar(drawing: &mut String, found: &Inspection, bar: &Bar, y: f64) {
         .ok();
     };
     match bar.role {
-        None => rect("missing", x + 0.5, width - 1.0),
-        Some(_) if bar.is_damaged => rect("damage", x, width),
-        Some(SegmentRole::Prepared) => rect("room", x, width),
-        Some(SegmentRole::Stray) => rect("stray", x, width),
-        Some(role) => {
+        SegmentRole::Missing => rect("missing", x + 0.5, width - 1.0),
+        _ if bar.is_damaged => rect("damage", x, width),
+        SegmentRole::Prepared => rect("room", x, width),
+        SegmentRole::Stray => rect("stray", x, width),
+        role => {
             rect("room", x, width);
             let filled = bar.filled();
             if filled > 0.0 {
@@ -113,10 +113,10 @@ fn title_of(bar: &Bar) -> String {
     } else {
         format!("segments {first} to {last}")
     };
-    let Some(role) = bar.role else {
-        return format!("{title}, missing");
-    };
-    write!(title, ", {}", facts::role(role)).ok();
+    write!(title, ", {}", facts::role(bar.role)).ok();
+    if bar.role == SegmentRole::Missing {
+        return title;
+    }
     if let Some((base, next)) = bar.base.zip(bar.next) {
         write!(title, ", records {base}..{next}").ok();
     }
@@ -263,7 +263,7 @@ fn is_left(mark: &Mark) -> bool {
 /// The bar that holds `sequence`, or that it would go on in.
 fn bar_of(rows: &[Vec<Bar>], sequence: Sequence) -> Option<&Bar> {
     let mut bars = rows.iter().flatten();
-    let is_log = |bar: &&Bar| bar.role != Some(SegmentRole::Stray);
+    let is_log = |bar: &&Bar| bar.role != SegmentRole::Stray;
     bars.rfind(|bar| is_log(bar) && bar.base.is_some_and(|base| base <= sequence))
         .or_else(|| rows.first().and_then(|row| row.first()))
 }
@@ -299,12 +299,14 @@ fn draw_mark(drawing: &mut String, mark: &Mark, y: f64) {
 /// What the colours mean, those alone that are there.
 fn legend(found: &Inspection, rows: &[Vec<Bar>], findings: &[Finding]) -> String {
     let bars = || rows.iter().flatten();
-    let has = |role: SegmentRole| bars().any(|bar| bar.role == Some(role) && !bar.is_damaged);
+    let has = |role: SegmentRole| bars().any(|bar| bar.role == role && !bar.is_damaged);
     let square =
         |class: &str| format!("<rect class=\"{class}\" width=\"14\" height=\"14\" rx=\"3\"/>");
     let delivered = format!("{}{}", square("sealed"), square("done"));
     let mark = "<path class=\"mark\" d=\"M1 2H13L7 13Z\"/>".to_owned();
-    let is_bad = !findings.is_empty() || bars().any(|bar| bar.is_damaged);
+    let is_missing = bars().any(|bar| bar.role == SegmentRole::Missing);
+    let is_bad = findings.iter().any(|finding| !finding.records.is_empty())
+        || bars().any(|bar| bar.is_damaged && bar.role != SegmentRole::Missing);
     let is_done = bars().any(|bar| bar.base.is_some_and(|base| base < found.floor));
     let has_room = has(SegmentRole::Active) || has(SegmentRole::Prepared);
     let entries = [
@@ -319,6 +321,7 @@ fn legend(found: &Inspection, rows: &[Vec<Bar>], findings: &[Finding]) -> String
         (is_done, delivered, "delivered to everyone, still kept"),
         (has_room, square("room"), "reserved, empty"),
         (is_bad, square("damage"), "damaged"),
+        (is_missing, square("missing"), "missing"),
         (found.opening.torn.is_some(), square("hatch"), "torn tail"),
         (
             !found.consumers.is_empty(),

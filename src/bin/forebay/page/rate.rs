@@ -70,8 +70,8 @@ pub(super) fn rate(moments: &[Moment]) -> String {
     let sample = u64::try_from(moments.len()).unwrap_or(u64::MAX);
     format!(
         "<p class=\"note\">From the times that {} carry, spread evenly over what the log still \
-         holds, {} apart at both ends; by the clock of the program that wrote them. Between two \
-         of them the rate is taken to be even.</p>\n{drawing}",
+         holds: {} from the first to the last, by the clock of the program that wrote them. Between \
+         two of them the rate is taken to be even.</p>\n{drawing}",
         counted(sample, "record"),
         units::span(Duration::try_from_secs_f64(last.seconds).unwrap_or_default()),
     )
@@ -156,16 +156,17 @@ fn draw(rates: &[f64], begin: SystemTime, seconds: f64) -> String {
         }
         x += width;
     }
-    draw_times(&mut drawing, begin, seconds, bottom + 20.0);
+    let what_times = draw_times(&mut drawing, begin, seconds, bottom + 20.0);
     let height = bottom + 28.0;
     format!(
         "<div class=\"picture\"><svg id=\"rate\" viewBox=\"0 0 1000 {height}\" role=\"img\" \
          aria-label=\"enqueued records over time\">\n{drawing}</svg></div>\n\
-         <p class=\"note\">Records enqueued a {unit}; times are UTC.</p>\n"
+         <p class=\"note\">Records enqueued a {unit}; {what_times}.</p>\n"
     )
 }
 
-fn draw_times(drawing: &mut String, begin: SystemTime, seconds: f64, y: f64) {
+/// Draws the ticks, and says what they are.
+fn draw_times(drawing: &mut String, begin: SystemTime, seconds: f64, y: f64) -> String {
     let fits = |step: &&f64| seconds / **step <= TIME_TICKS_MAX;
     let step = TIME_STEPS.iter().find(fits).copied().unwrap_or(seconds);
     // Ticks stand at whole steps of the clock where the clock is shown, else of what has passed.
@@ -184,7 +185,7 @@ fn draw_times(drawing: &mut String, begin: SystemTime, seconds: f64, y: f64) {
             let at = Duration::try_from_secs_f64(at + 0.0005).unwrap_or_default();
             clock(begin + at, step)
         } else {
-            format!("+{at:.3} s")
+            format!("+{} s", trimmed(at))
         };
         let anchor = match x {
             x if x < LEFT + 30.0 => "start",
@@ -197,6 +198,11 @@ fn draw_times(drawing: &mut String, begin: SystemTime, seconds: f64, y: f64) {
         )
         .ok();
         at += step;
+    }
+    if is_clock {
+        "times are UTC".to_owned()
+    } else {
+        format!("times are since {}", units::moment(begin))
     }
 }
 
@@ -252,7 +258,7 @@ fn amount(value: f64) -> String {
 }
 
 fn trimmed(value: f64) -> String {
-    let text = format!("{value:.2}");
+    let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

@@ -18,30 +18,36 @@ const BARS_MAX: usize = 480;
 /// What stands in a segment before its first record: header block and start frame.
 const BEGIN_BYTES: u64 = 4096 + 136;
 
-/// One segment, or several in a row, or some that are missing.
+/// One segment, or several in a row.
 #[derive(Clone, Debug)]
 pub(super) struct Bar {
     pub(super) numbers: (u64, u64),
-    /// `None` where the file is missing.
-    pub(super) role: Option<SegmentRole>,
+    pub(super) role: SegmentRole,
     pub(super) base: Option<Sequence>,
     pub(super) next: Option<Sequence>,
     pub(super) file_bytes: u64,
     pub(super) frame_bytes: u64,
     pub(super) is_damaged: bool,
+    /// How many bytes it is drawn as.
+    weight: u64,
     pub(super) x: f64,
     pub(super) width: f64,
 }
 
 impl Bar {
-    fn of(segments: &[SegmentView]) -> Option<Self> {
+    fn of(segments: &[SegmentView], usual: u64) -> Option<Self> {
         let (first, last) = (segments.first()?, segments.last()?);
         // Whatever is not sealed is rarer, and worth seeing.
         let special = segments.iter().map(|segment| segment.role);
         let special = special.rev().find(|role| *role != SegmentRole::Sealed);
+        // How long a file was that is not there, nobody knows.
+        let weight = |segment: &SegmentView| match segment.role {
+            SegmentRole::Missing => usual,
+            _ => segment.file_bytes,
+        };
         Some(Self {
             numbers: (first.number.get(), last.number.get()),
-            role: special.or(Some(first.role)),
+            role: special.unwrap_or(first.role),
             base: segments.iter().find_map(|segment| segment.base),
             next: segments.iter().rev().find_map(|segment| segment.next),
             file_bytes: segments.iter().map(|segment| segment.file_bytes).sum(),
@@ -50,28 +56,15 @@ impl Bar {
                 .filter_map(|segment| segment.frame_bytes)
                 .sum(),
             is_damaged: segments.iter().any(|segment| segment.defect.is_some()),
+            weight: segments.iter().map(weight).sum(),
             x: 0.0,
             width: 0.0,
         })
     }
 
-    fn missing(numbers: (u64, u64), file_bytes: u64) -> Self {
-        Self {
-            numbers,
-            role: None,
-            base: None,
-            next: None,
-            file_bytes,
-            frame_bytes: 0,
-            is_damaged: true,
-            x: 0.0,
-            width: 0.0,
-        }
-    }
-
     /// How much of the bar is records.
     pub(super) fn filled(&self) -> f64 {
-        let is_sealed = self.role == Some(SegmentRole::Sealed);
+        let is_sealed = self.role == SegmentRole::Sealed;
         match self.frame_bytes {
             0 => 0.0,
             _ if is_sealed => self.width,
@@ -92,17 +85,10 @@ impl Bar {
 pub(super) fn rows(found: &Inspection) -> Vec<Vec<Bar>> {
     let segments = &found.segments;
     let together = segments.len().div_ceil(BARS_MAX).max(1);
-    let known: Vec<u64> = segments.iter().map(|segment| segment.file_bytes).collect();
-    let usual = known.iter().max().copied().unwrap_or_default();
-    let mut bars: Vec<Bar> = Vec::new();
-    for chunk in segments.chunks(together) {
-        let Some(bar) = Bar::of(chunk) else { continue };
-        let due = bars.last().map(|last| last.numbers.1.saturating_add(1));
-        if let Some(due) = due.filter(|due| *due < bar.numbers.0) {
-            bars.push(Bar::missing((due, bar.numbers.0 - 1), usual));
-        }
-        bars.push(bar);
-    }
+    let known = segments.iter().map(|segment| segment.file_bytes);
+    let usual = known.max().unwrap_or_default();
+    let chunks = segments.chunks(together);
+    let bars: Vec<Bar> = chunks.filter_map(|chunk| Bar::of(chunk, usual)).collect();
     let row_count = bars.len().div_ceil(ROW_BARS).max(1);
     let in_row = bars.len().div_ceil(row_count).max(1);
     let mut rows: Vec<Vec<Bar>> = bars.chunks(in_row).map(<[Bar]>::to_vec).collect();
@@ -114,7 +100,7 @@ pub(super) fn rows(found: &Inspection) -> Vec<Vec<Bar>> {
 fn place(rows: &mut [Vec<Bar>]) {
     let mut scale = f64::INFINITY;
     for row in rows.iter() {
-        let bytes: u64 = row.iter().map(|bar| bar.file_bytes).sum();
+        let bytes: u64 = row.iter().map(|bar| bar.weight).sum();
         let count = u32::try_from(row.len()).map_or(0.0, f64::from);
         let room = WIDTH - (GAP + BAR_MIN) * count;
         scale = scale.min(room / real(bytes).max(1.0));
@@ -123,7 +109,7 @@ fn place(rows: &mut [Vec<Bar>]) {
         let mut x = 0.0;
         for bar in row {
             bar.x = x;
-            bar.width = BAR_MIN + real(bar.file_bytes) * scale;
+            bar.width = BAR_MIN + real(bar.weight) * scale;
             x += bar.width + GAP;
         }
     }

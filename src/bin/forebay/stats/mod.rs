@@ -31,7 +31,8 @@ Fields of the JSON object; what is not known is null:
   corruption             [{file, offset, first, next, expected, found}]
   segments               [{number, role, base, next, records, frame_bytes, chain,
                          epoch, begun_unix_ms, file_bytes, defect}]
-                         role: prepared, active, sealed, unsealed, stray
+                         role: prepared, active, sealed, unsealed, stray,
+                         missing
   consumers              [{name, next, lag, lag_bytes, oldest_unix_ms, filtered,
                          kind, defect}]
   snapshots              [{name, covers, file_bytes, defect}]

@@ -194,6 +194,7 @@ fn segments_in_words(found: &Inspection) -> String {
         SegmentRole::Active,
         SegmentRole::Prepared,
         SegmentRole::Stray,
+        SegmentRole::Missing,
     ];
     let counts: Vec<String> = roles
         .into_iter()
