@@ -85,7 +85,8 @@ pub struct SegmentView {
     pub number: SegmentNumber,
     /// What the file is to the log.
     pub role: SegmentRole,
-    /// The sequence of its first record; `None` when its start frame cannot be read.
+    /// The sequence of its first record; `None` where neither its start frame nor the segment
+    /// before it tells.
     pub base: Option<Sequence>,
     /// The sequence after its last record, where the log tells it.
     pub next: Option<Sequence>,

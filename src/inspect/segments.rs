@@ -8,17 +8,18 @@
 
 use super::inspection::{SegmentRole, SegmentView};
 use super::look::{Look, moment};
-use crate::error::Result;
-use crate::format::{BLOCK_BYTES, Chain, Control, Defect, Integrity, SegmentFile, segment_file};
+use crate::format::{
+    BLOCK_BYTES, Chain, Control, Defect, FrameHeader, Integrity, SegmentFile, segment_file,
+};
 use crate::position::{Offset, SegmentNumber, Sequence};
-use crate::segment::Segment;
+use crate::segment::{Segment, read_index};
 use crate::storage::{Access, Directory};
 
 /// A segment file that was opened, or why it is not one of ours.
 struct Found {
     number: SegmentNumber,
     file_bytes: u64,
-    segment: std::result::Result<Segment, Fault>,
+    segment: Result<Segment, Fault>,
 }
 
 enum Fault {
@@ -41,14 +42,30 @@ pub(super) fn view_segments(directory: &dyn Directory, look: &Look) -> Vec<Segme
         let Some(found) = find(directory, look, number) else {
             continue;
         };
-        views.push(view(look, &found, following.as_ref()));
+        views.push(view(directory, look, &found, following.as_ref()));
         if let (Ok(segment), false) = (&found.segment, is_stray(look, number)) {
             views.extend(missing_before(look, segment, first));
             following = Some(found);
         }
     }
     views.reverse();
+    fill_in(&mut views);
     views
+}
+
+/// Where a segment begins is told by the one before it as well.
+fn fill_in(views: &mut [SegmentView]) {
+    let mut due: Option<Sequence> = None;
+    for view in views {
+        if view.defect.is_some() && view.base.is_none() && view.next >= due {
+            view.base = due;
+            view.records = view
+                .base
+                .zip(view.next)
+                .map(|(base, next)| next.since(base));
+        }
+        due = view.next;
+    }
 }
 
 /// The segment that `segment` goes on from, where it is neither there nor reclaimed.
@@ -113,23 +130,26 @@ fn find(directory: &dyn Directory, look: &Look, number: SegmentNumber) -> Option
     }
 }
 
-fn view(look: &Look, found: &Found, following: Option<&Found>) -> SegmentView {
+fn view(
+    directory: &dyn Directory,
+    look: &Look,
+    found: &Found,
+    following: Option<&Found>,
+) -> SegmentView {
     let successor = following.and_then(|following| following.segment.as_ref().ok());
     let successor = successor.filter(|successor| successor.start.previous == found.number);
     let segment = found.segment.as_ref().ok();
     let is_last = found.number == look.end.position.segment;
-    let role = match (&found.segment, successor) {
+    let end = end_in(directory, look, found, successor);
+    let role = match &found.segment {
         _ if is_last => SegmentRole::Active,
-        (Err(Fault::Unstarted), _) if found.number > look.end.position.segment => {
-            SegmentRole::Prepared
-        }
+        Err(Fault::Unstarted) if found.number > look.end.position.segment => SegmentRole::Prepared,
         _ if is_stray(look, found.number) => SegmentRole::Stray,
-        (Ok(segment), Some(successor)) if has_footer(segment, successor.start.previous_end) => {
+        Ok(segment) if end.is_some_and(|end| footer_at(segment, end.offset).is_some()) => {
             SegmentRole::Sealed
         }
         _ => SegmentRole::Unsealed,
     };
-    let end = end_in(look, found, successor);
     let next = end.map(|end| end.next);
     let defect = match &found.segment {
         Ok(_) => None,
@@ -166,7 +186,14 @@ struct EndIn {
     chain: Chain,
 }
 
-fn end_in(look: &Look, found: &Found, successor: Option<&Segment>) -> Option<EndIn> {
+/// As the state says it of the last segment and each segment of the one before it; where that one
+/// is lost, as the segment's own index and footer say it.
+fn end_in(
+    directory: &dyn Directory,
+    look: &Look,
+    found: &Found,
+    successor: Option<&Segment>,
+) -> Option<EndIn> {
     let end = look.end;
     if found.number == end.position.segment {
         return Some(EndIn {
@@ -175,10 +202,20 @@ fn end_in(look: &Look, found: &Found, successor: Option<&Segment>) -> Option<End
             chain: end.chain,
         });
     }
-    successor.map(|successor| EndIn {
-        offset: successor.start.previous_end,
-        next: successor.start.previous_next,
-        chain: successor.start.previous_chain,
+    if let Some(successor) = successor {
+        return Some(EndIn {
+            offset: successor.start.previous_end,
+            next: successor.start.previous_next,
+            chain: successor.start.previous_chain,
+        });
+    }
+    let segment = found.segment.as_ref().ok()?;
+    let (next, offset) = read_index(directory, segment)?.end();
+    let footer = footer_at(segment, offset).filter(|footer| footer.sequence == next)?;
+    Some(EndIn {
+        offset,
+        next,
+        chain: footer.chain,
     })
 }
 
@@ -187,13 +224,11 @@ fn is_stray(look: &Look, number: SegmentNumber) -> bool {
     number > look.end.position.segment || look.opening.dropped_segments.contains(&number)
 }
 
-/// Whether the footer stands where the log left `segment`.
-fn has_footer(segment: &Segment, end: Offset) -> bool {
-    let footer = |limit: u64| -> Result<bool> {
-        let frame = segment.stream().frame_at(end, Offset::new(limit))?;
-        Ok(frame.is_ok_and(|span| {
-            span.header.flags.is_control() && Control::of(&span.header) == Ok(Control::Footer)
-        }))
-    };
-    segment.file.length().and_then(footer).unwrap_or(false)
+/// The header of the footer that stands at `end`, if one does.
+fn footer_at(segment: &Segment, end: Offset) -> Option<FrameHeader> {
+    let limit = Offset::new(segment.file.length().ok()?);
+    let frame = segment.stream().frame_at(end, limit).ok()?;
+    let header = frame.ok()?.header;
+    let is_footer = header.flags.is_control() && Control::of(&header) == Ok(Control::Footer);
+    is_footer.then_some(header)
 }

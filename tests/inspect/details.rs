@@ -182,7 +182,7 @@ fn the_timeline_has_both_ends_in_order_and_no_more_than_asked_for() {
 }
 
 #[test]
-fn a_segment_that_others_go_on_from_is_shown_as_missing() {
+fn a_segment_that_others_go_on_from_is_shown_as_missing_with_its_records() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue");
     fill(&path).close().expect("a clean close");
@@ -196,13 +196,44 @@ fn a_segment_that_others_go_on_from_is_shown_as_missing() {
         fs::write(&file, bytes).expect("room");
 
         assert!(found.is_damaged(), "{found:?}");
-        let shown = &found.segments[lost];
+        let mut others = found.segments.clone();
+        let shown = others.remove(lost);
         assert_eq!(shown.number, segment.number);
         assert_eq!(
             (shown.role, shown.next),
             (SegmentRole::Missing, segment.next)
         );
-        assert_eq!(found.segments.len(), whole.segments.len());
+        // Where it began is told by the segment before it.
+        let base = segment.base.filter(|_| lost > 0);
+        assert_eq!(shown.base, base);
+        let mut left = whole.segments.clone();
+        left.remove(lost);
+        assert_eq!(others, left, "the others are as they were");
     }
     assert_eq!(inspect(&path).expect("a queue").segments, whole.segments);
+}
+
+#[test]
+fn a_segment_before_a_damaged_one_is_sealed_by_its_own_footer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue");
+    fill(&path).close().expect("a clean close");
+    let whole = inspect(&path).expect("a queue");
+    let files = crate::segment_files(&path);
+    damage(&files[1], 40);
+    let found = inspect(&path).expect("a queue");
+    assert_eq!(found.segments[0], whole.segments[0]);
+    let (shown, was) = (&found.segments[1], &whole.segments[1]);
+    assert!(shown.defect.is_some(), "{shown:?}");
+    assert_eq!((shown.base, shown.next), (was.base, was.next));
+    assert_eq!(shown.records, was.records);
+
+    // Without its index nothing says where that footer is.
+    fs::remove_file(files[0].with_extension("idx")).expect("an index");
+    let found = inspect(&path).expect("a queue");
+    assert_eq!(found.segments[0].role, SegmentRole::Unsealed);
+    assert_eq!(
+        (found.segments[0].next, found.segments[1].base),
+        (None, None)
+    );
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use forebay::inspect::inspect;
+use forebay::inspect::{SegmentRole, inspect};
 use forebay::{Preallocate, Queue, Retention, Sequence, SyncPolicy};
 use serde_json::Value;
 
@@ -275,6 +275,33 @@ fn the_page_of_a_damaged_queue_shows_the_damage_in_red() {
 }
 
 #[test]
+fn damage_to_one_record_is_red_where_that_record_is() {
+    let scene = scenes::killed();
+    let found = inspect(scene.path()).expect("a queue");
+    let mut segments = found.segments.iter();
+    let active = segments.find(|segment| segment.role == SegmentRole::Active);
+    let number = active.expect("an active segment").number.get();
+    let frames = scenes::frames(&scene, number);
+    let frame = frames
+        .iter()
+        .find(|frame| frame.record.is_some() && frame.end - frame.start > 200);
+    let frame = frame.expect("a long record");
+    scene.change(&scenes::segment(number), |bytes| {
+        bytes[frame.start + 100] ^= 1
+    });
+    let lost = frame.record.expect("a record");
+
+    let page = page_of(scene.folder(), "one-record", 1);
+    let document = document(&page);
+    let title = format!("<title>damage: records {lost}..{}, ", lost + 1);
+    assert_eq!(count_of(&document, &title), 1, "{title}");
+    for (scheme, red) in RED {
+        let area = colours(&page, scheme, WINDOW).get(&red).copied();
+        assert!(area.unwrap_or(0) > 50, "{area:?} red pixels, {scheme:?}");
+    }
+}
+
+#[test]
 fn the_page_shows_a_torn_tail_a_missing_segment_and_an_empty_queue() {
     let scene = scenes::torn_tail();
     let torn = document(&page_of(scene.folder(), "torn", 0));
@@ -286,7 +313,10 @@ fn the_page_shows_a_torn_tail_a_missing_segment_and_an_empty_queue() {
 
     let scene = scenes::missing_segment();
     let missing = document(&page_of(scene.folder(), "missing", 1));
-    assert!(missing.contains("<title>segment 3, missing<"), "{missing}");
+    assert!(
+        missing.contains("<title>segment 3, missing, records 74..111<"),
+        "{missing}"
+    );
 
     let folder = tempfile::tempdir().expect("a folder");
     let queue = Queue::open(folder.path().join("q")).expect("a new queue");

@@ -114,15 +114,16 @@ fn title_of(bar: &Bar) -> String {
         format!("segments {first} to {last}")
     };
     write!(title, ", {}", facts::role(bar.role)).ok();
-    if bar.role == SegmentRole::Missing {
-        return title;
-    }
     if let Some((base, next)) = bar.base.zip(bar.next) {
         write!(title, ", records {base}..{next}").ok();
     }
-    let (frames, file) = (bar.frame_bytes, bar.file_bytes);
-    let (frames, file) = (units::bytes(frames), units::bytes(file));
-    write!(title, ", {frames} of records in a file of {file}").ok();
+    if bar.role == SegmentRole::Missing {
+        return title;
+    }
+    if let Some(frames) = bar.frame_bytes.map(units::bytes) {
+        write!(title, ", {frames} of records").ok();
+    }
+    write!(title, ", a file of {}", units::bytes(bar.file_bytes)).ok();
     title
 }
 
@@ -133,6 +134,10 @@ fn draw_damage(drawing: &mut String, row: &[Bar], findings: &[Finding], y: f64) 
             let Some((base, next)) = bar.base.zip(bar.next) else {
                 continue;
             };
+            // All of it is red already.
+            if bar.is_damaged {
+                continue;
+            }
             if range.start >= next || range.end <= base || range.is_empty() {
                 continue;
             }

@@ -126,7 +126,8 @@ fn draw(rates: &[f64], begin: SystemTime, seconds: f64) -> String {
     let fastest = rates.iter().copied().fold(0.0, f64::max);
     let (factor, unit) = unit_of(fastest);
     let step = nice_step(fastest * factor / 3.0);
-    let top = (fastest * factor / step).ceil().max(1.0) * step;
+    // What is over by a hair needs no line of its own.
+    let top = (fastest * factor / step - 0.01).ceil().max(1.0) * step;
     let bottom = TOP + HEIGHT;
     let mut drawing = String::new();
     let mut tick = 0.0;
@@ -144,7 +145,7 @@ fn draw(rates: &[f64], begin: SystemTime, seconds: f64) -> String {
     let width = (RIGHT - LEFT) / u32::try_from(rates.len()).map_or(1.0, f64::from);
     let mut x = LEFT;
     for rate in rates {
-        let height = HEIGHT * rate * factor / top;
+        let height = (HEIGHT * rate * factor / top).min(HEIGHT);
         let (y, column) = (bottom - height, (width - 1.0).max(width * 0.8));
         if *rate > 0.0 {
             writeln!(

@@ -26,7 +26,8 @@ pub(super) struct Bar {
     pub(super) base: Option<Sequence>,
     pub(super) next: Option<Sequence>,
     pub(super) file_bytes: u64,
-    pub(super) frame_bytes: u64,
+    /// `None` where nobody knows.
+    pub(super) frame_bytes: Option<u64>,
     pub(super) is_damaged: bool,
     /// How many bytes it is drawn as.
     weight: u64,
@@ -51,10 +52,7 @@ impl Bar {
             base: segments.iter().find_map(|segment| segment.base),
             next: segments.iter().rev().find_map(|segment| segment.next),
             file_bytes: segments.iter().map(|segment| segment.file_bytes).sum(),
-            frame_bytes: segments
-                .iter()
-                .filter_map(|segment| segment.frame_bytes)
-                .sum(),
+            frame_bytes: segments.iter().map(|segment| segment.frame_bytes).sum(),
             is_damaged: segments.iter().any(|segment| segment.defect.is_some()),
             weight: segments.iter().map(weight).sum(),
             x: 0.0,
@@ -62,13 +60,14 @@ impl Bar {
         })
     }
 
-    /// How much of the bar is records.
+    /// How much of the bar is records; all of it where nobody knows.
     pub(super) fn filled(&self) -> f64 {
-        let is_sealed = self.role == SegmentRole::Sealed;
-        match self.frame_bytes {
-            0 => 0.0,
-            _ if is_sealed => self.width,
-            bytes => self.width * share(bytes.saturating_add(BEGIN_BYTES), self.file_bytes),
+        match (self.role, self.frame_bytes) {
+            (SegmentRole::Sealed | SegmentRole::Missing, _) | (_, None) => self.width,
+            (_, Some(0)) => 0.0,
+            (_, Some(bytes)) => {
+                self.width * share(bytes.saturating_add(BEGIN_BYTES), self.file_bytes)
+            }
         }
     }
 

@@ -134,7 +134,7 @@ pub(super) fn segments(found: &Inspection) -> String {
         ("records", true),
         ("bytes", true),
         ("file", true),
-        ("begun", false),
+        ("begun, UTC", false),
         ("epoch", false),
         ("chain at its end", false),
     ]);
@@ -161,6 +161,8 @@ fn segment_cells(segment: &SegmentView) -> [String; 10] {
         digits.truncate(CHAIN_DIGITS);
         digits
     });
+    let begun = segment.begun.map(units::moment);
+    let begun = begun.map(|begun| begun.trim_end_matches(" UTC").to_owned());
     [
         segment.number.to_string(),
         facts::role(segment.role).to_owned(),
@@ -169,7 +171,7 @@ fn segment_cells(segment: &SegmentView) -> [String; 10] {
         count_or_dash(segment.records),
         or_dash(segment.frame_bytes.map(units::bytes)),
         units::bytes(segment.file_bytes),
-        or_dash(segment.begun.map(units::moment)),
+        or_dash(begun),
         or_dash(segment.epoch.map(|epoch| epoch.to_string())),
         segment.defect.clone().unwrap_or_else(|| or_dash(chain)),
     ]
