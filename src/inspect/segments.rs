@@ -57,7 +57,8 @@ pub(super) fn view_segments(directory: &dyn Directory, look: &Look) -> Vec<Segme
 fn fill_in(views: &mut [SegmentView]) {
     let mut due: Option<Sequence> = None;
     for view in views {
-        if view.defect.is_some() && view.base.is_none() && view.next >= due {
+        let is_ahead = view.next.is_none_or(|next| Some(next) >= due);
+        if view.defect.is_some() && view.base.is_none() && is_ahead {
             view.base = due;
             view.records = view
                 .base

@@ -136,6 +136,13 @@ fn snapshots_are_shown_and_a_damaged_one_is_damage() {
     let file = path.join("snapshots/totals.snapshot");
     assert_eq!(totals.file_bytes, fs::metadata(&file).expect("it").len());
 
+    // Under another name it is not that snapshot.
+    let other = path.join("snapshots/other.snapshot");
+    fs::rename(&file, &other).expect("a free name");
+    let found = inspect(&path).expect("a queue");
+    assert!(found.is_damaged() && found.snapshots[0].covers.is_none());
+    fs::rename(&other, &file).expect("a free name");
+
     damage(&file, 30);
     let found = inspect(&path).expect("a queue");
     assert!(found.is_damaged(), "{found:?}");

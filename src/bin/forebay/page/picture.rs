@@ -313,7 +313,8 @@ fn legend(found: &Inspection, rows: &[Vec<Bar>], findings: &[Finding]) -> String
     let is_bad = findings.iter().any(|finding| !finding.records.is_empty())
         || bars().any(|bar| bar.is_damaged && bar.role != SegmentRole::Missing);
     let is_done = bars().any(|bar| bar.base.is_some_and(|base| base < found.floor));
-    let has_room = has(SegmentRole::Active) || has(SegmentRole::Prepared);
+    let is_open = |bar: &Bar| bar.role == SegmentRole::Active && bar.filled() + 1.0 < bar.width;
+    let has_room = has(SegmentRole::Prepared) || bars().any(is_open);
     let entries = [
         (has(SegmentRole::Sealed), square("sealed"), "sealed"),
         (
