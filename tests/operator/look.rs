@@ -1,5 +1,6 @@
 //! What tells an operator how a queue is: stats, ls, consumers, and the page.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,13 @@ fn page_of(folder: &Path, name: &str, code: i32) -> PathBuf {
     page
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all");
+        text
+    })
+}
+
 fn count_of(text: &str, part: &str) -> usize {
     text.matches(part).count()
 }
@@ -68,7 +76,7 @@ fn ls_tells_of_every_segment_what_looking_finds() {
         assert_eq!(row["records"].as_u64(), segment.records);
         assert_eq!(row["frame_bytes"].as_u64(), segment.frame_bytes);
         let Some(chain) = segment.chain else { continue };
-        let digits: String = chain.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hex(&chain);
         assert_eq!(row["chain"], *digits);
         assert!(line.contains(&digits[..16]), "{line}");
         assert!(!line.contains(&digits[..17]), "{line}");
@@ -287,7 +295,7 @@ fn damage_to_one_record_is_red_where_that_record_is() {
         .find(|frame| frame.record.is_some() && frame.end - frame.start > 200);
     let frame = frame.expect("a long record");
     scene.change(&scenes::segment(number), |bytes| {
-        bytes[frame.start + 100] ^= 1
+        bytes[frame.start + 100] ^= 1;
     });
     let lost = frame.record.expect("a record");
 

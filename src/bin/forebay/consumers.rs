@@ -103,7 +103,7 @@ pub(crate) fn rows<'a>(
             None => (Tone::Plain, kinds(consumer.filter)),
         };
         cells.push(last);
-        rows.push(tone, cells);
+        rows.push(tone, &cells);
     }
     rows
 }
@@ -114,6 +114,6 @@ pub(crate) fn kinds(filter: FilterView) -> String {
         FilterView::Everything => "all".to_owned(),
         FilterView::Kind(kind) => kind.to_string(),
         FilterView::Kinds(_) => "several".to_owned(),
-        _ => "-".to_owned(),
+        FilterView::Unknown | _ => "-".to_owned(),
     }
 }

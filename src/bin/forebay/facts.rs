@@ -79,7 +79,7 @@ pub(crate) fn of_consumer(consumer: &ConsumerView) -> Value {
         FilterView::Everything => (Some(false), None),
         FilterView::Kind(kind) => (Some(true), Some(kind)),
         FilterView::Kinds(_) => (Some(true), None),
-        _ => (None, None),
+        FilterView::Unknown | _ => (None, None),
     };
     json!({
         "name": consumer.name,

@@ -89,7 +89,7 @@ fn rows(found: &Inspection, now: SystemTime) -> Rows {
             Some(_) => Tone::Bad,
             None => Tone::Plain,
         };
-        rows.push(tone, cells(segment, now));
+        rows.push(tone, &cells(segment, now));
     }
     rows
 }

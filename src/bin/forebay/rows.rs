@@ -1,5 +1,7 @@
 //! A table of text in columns that are as wide as what is in them.
 
+use std::fmt::Write as _;
+
 use crate::paint::Paint;
 use crate::units;
 
@@ -33,7 +35,7 @@ impl Rows {
     }
 
     /// Adds a row. What is not there is an empty cell.
-    pub(crate) fn push(&mut self, tone: Tone, cells: Vec<String>) {
+    pub(crate) fn push(&mut self, tone: Tone, cells: &[String]) {
         let cells = cells.iter().map(|cell| units::shown(cell)).collect();
         self.rows.push((tone, cells));
     }
@@ -72,10 +74,11 @@ impl Rows {
             if !line.is_empty() {
                 line.push_str("  ");
             }
-            line.push_str(&match side {
-                Side::Left => format!("{cell:<width$}"),
-                Side::Right => format!("{cell:>width$}"),
-            });
+            // Writing to a string cannot fail.
+            match side {
+                Side::Left => write!(line, "{cell:<width$}").ok(),
+                Side::Right => write!(line, "{cell:>width$}").ok(),
+            };
         }
         line.trim_end().to_owned()
     }

@@ -86,21 +86,21 @@ fn draw_bar(drawing: &mut String, found: &Inspection, bar: &Bar, y: f64) {
         )
         .ok();
     };
-    match bar.role {
-        SegmentRole::Missing => rect("missing", x + 0.5, width - 1.0),
-        _ if bar.is_damaged => rect("damage", x, width),
-        SegmentRole::Prepared => rect("room", x, width),
-        SegmentRole::Stray => rect("stray", x, width),
-        role => {
-            rect("room", x, width);
-            let filled = bar.filled();
-            if filled > 0.0 {
-                rect(facts::role(role), x, filled.max(1.5));
-            }
-            let done = bar.x_of(found.floor) - x;
-            if bar.base.is_some_and(|base| base < found.floor) && done > 0.3 {
-                rect("done", x, done);
-            }
+    if bar.role == SegmentRole::Missing {
+        rect("missing", x + 0.5, width - 1.0);
+    } else if bar.is_damaged {
+        rect("damage", x, width);
+    } else if bar.role == SegmentRole::Stray {
+        rect("stray", x, width);
+    } else {
+        rect("room", x, width);
+        let filled = bar.filled();
+        if bar.role != SegmentRole::Prepared && filled > 0.0 {
+            rect(facts::role(bar.role), x, filled.max(1.5));
+        }
+        let done = bar.x_of(found.floor) - x;
+        if bar.base.is_some_and(|base| base < found.floor) && done > 0.3 {
+            rect("done", x, done);
         }
     }
     titled(drawing, &element, &title_of(bar));

@@ -42,9 +42,12 @@ impl Bar {
         let special = segments.iter().map(|segment| segment.role);
         let special = special.rev().find(|role| *role != SegmentRole::Sealed);
         // How long a file was that is not there, nobody knows.
-        let weight = |segment: &SegmentView| match segment.role {
-            SegmentRole::Missing => usual,
-            _ => segment.file_bytes,
+        let weight = |segment: &SegmentView| {
+            if segment.role == SegmentRole::Missing {
+                usual
+            } else {
+                segment.file_bytes
+            }
         };
         Some(Self {
             numbers: (first.number.get(), last.number.get()),
