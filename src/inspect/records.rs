@@ -12,8 +12,8 @@ use std::time::SystemTime;
 use super::inspection::SegmentView;
 use super::look::{Look, moment};
 use crate::error::Result;
-use crate::position::{Offset, Sequence};
-use crate::segment::{Segment, read_index};
+use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::segment::{IndexFile, Segment, read_index};
 use crate::storage::{Access, Directory};
 
 /// Bytes of frames to walk at most: what looking may cost where no index helps.
@@ -34,6 +34,8 @@ pub(super) struct Records<'a> {
     look: &'a Look,
     segments: &'a [SegmentView],
     known: BTreeMap<Sequence, Option<Found>>,
+    /// The segment looked into last, which is often the next one too.
+    open: Option<(Segment, Option<IndexFile>)>,
 }
 
 impl<'a> Records<'a> {
@@ -47,6 +49,7 @@ impl<'a> Records<'a> {
             look,
             segments,
             known: BTreeMap::new(),
+            open: None,
         }
     }
 
@@ -60,25 +63,35 @@ impl<'a> Records<'a> {
         found
     }
 
-    fn look_for(&self, target: Sequence) -> Option<Found> {
-        let Self {
-            directory, look, ..
-        } = *self;
+    fn look_for(&mut self, target: Sequence) -> Option<Found> {
+        let look = self.look;
         let holds_it = |segment: &&SegmentView| segment.base.is_some_and(|base| base <= target);
         let number = self.segments.iter().rfind(holds_it)?.number;
-        let segment = Segment::open(directory, look.identity.queue, number, Access::Read).ok()?;
-        let segment = segment.ok()?;
+        let (segment, index) = self.opened(number)?;
         let starts = [
-            cursor_hint(look, &segment, target),
-            scanned(look, &segment, target),
-            read_index(directory, &segment)
+            cursor_hint(look, segment, target),
+            scanned(look, segment, target),
+            index
+                .as_ref()
                 .and_then(|index| index.at_or_before(target))
                 .map(|entry| entry.offset),
             Some(segment.data_start()),
         ];
         // Hints and indexes may be wrong: each counts only if the record is found from there.
         let mut found = starts.into_iter().flatten();
-        found.find_map(|offset| walk(&segment, offset, target).ok().flatten())
+        found.find_map(|offset| walk(segment, offset, target).ok().flatten())
+    }
+
+    fn opened(&mut self, number: SegmentNumber) -> Option<&(Segment, Option<IndexFile>)> {
+        let is_open = |(segment, _): &(Segment, _)| segment.number() == number;
+        if !self.open.as_ref().is_some_and(is_open) {
+            let queue = self.look.identity.queue;
+            let segment = Segment::open(self.directory, queue, number, Access::Read).ok()?;
+            let segment = segment.ok()?;
+            let index = read_index(self.directory, &segment);
+            self.open = Some((segment, index));
+        }
+        self.open.as_ref()
     }
 }
 
