@@ -239,7 +239,7 @@ fn marks_of(found: &Inspection, rows: &[Vec<Bar>], row: &[Bar]) -> Vec<Mark> {
     let mut taken: Vec<f64> = vec![f64::INFINITY; LEVELS_MAX];
     for mark in marks.iter_mut().rev() {
         let (from, to) = label_span(mark);
-        let level = taken.iter().position(|edge| to + 10.0 < *edge);
+        let level = taken.iter().position(|edge| to + 4.0 < *edge);
         if let Some(level) = level {
             mark.level = Some(level);
             for edge in taken.iter_mut().take(level + 1) {
@@ -253,7 +253,7 @@ fn marks_of(found: &Inspection, rows: &[Vec<Bar>], row: &[Bar]) -> Vec<Mark> {
 /// Where a name begins and ends: right of its mark, left of it near the edge.
 fn label_span(mark: &Mark) -> (f64, f64) {
     let chars = u32::try_from(mark.label.chars().count()).map_or(0.0, f64::from);
-    let long = chars * 7.4 + 8.0;
+    let long = chars * 7.2 + 6.0;
     if is_left(mark) {
         (mark.x - long, mark.x)
     } else {
