@@ -6,7 +6,9 @@ mod scan;
 mod stream;
 mod writer;
 
-pub(crate) use index::{IndexBuilder, known_index, read_index, read_index_entry, write_index};
+pub(crate) use index::{
+    IndexBuilder, IndexFile, known_index, read_index, read_index_entry, write_index,
+};
 pub(crate) use open::{Segment, is_zero_from, read_header};
 pub(crate) use scan::{Ending, Run, SegmentScan, resync, scan, scan_unstarted};
 pub(crate) use stream::{FrameStream, Span};

@@ -1,12 +1,20 @@
 //! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
 
 mod bench;
+mod completions;
+mod consumers;
 mod demo;
 mod drain;
 mod enqueue;
+mod facts;
 mod failure;
 mod lines;
+mod ls;
+mod man;
 mod output;
+mod page;
+mod paint;
+mod rows;
 mod stats;
 mod units;
 
@@ -34,8 +42,12 @@ enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
     Stats(stats::Arguments),
+    Ls(ls::Arguments),
+    Consumers(consumers::Arguments),
     Bench(bench::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(hide = true)]
     DemoChild(demo::ChildArguments),
 }
@@ -45,8 +57,12 @@ fn main() -> ExitCode {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Ls(arguments) => ls::run(&arguments),
+        Command::Consumers(arguments) => consumers::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::DemoChild(arguments) => demo::run_child(&arguments),
     };
     match outcome {
