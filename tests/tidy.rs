@@ -65,6 +65,18 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
         ],
     ),
+    (
+        "rebuild",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment",
+        ],
+    ),
+    (
+        "salvage",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment", "rebuild",
+        ],
+    ),
     // Not in any program: built for fuzz targets and tests alone.
     (
         "fuzzing",
