@@ -7,8 +7,9 @@ use crate::position::{Epoch, QueueId, Sequence};
 /// Gives every file of `queue` without a header the epoch that the files beside it tell.
 ///
 /// Where those before and behind it are of one epoch, so is it. Otherwise the chain decides: a
-/// start frame that goes on with the chain before it is in the same epoch as that. What is at the
-/// end is of the current epoch.
+/// start frame that goes on with the chain before it is in the same epoch as that. Where nothing
+/// decides it is the newer one: no other record of that epoch had the same sequence, while the
+/// older one may have had records that a crash took back. What is at the end is of the current one.
 pub(super) fn settle(places: &mut Places, queue: QueueId, state: Option<&StateSlot>) {
     let known: Vec<(Sequence, Epoch)> = places
         .of(queue)

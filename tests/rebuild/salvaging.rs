@@ -266,7 +266,16 @@ fn a_segment_without_its_header_has_the_epoch_of_those_beside_it() {
             change(&damaged, name, |bytes| bytes[..BLOCK].fill(0));
             let (told, to) = salvaged(&damaged);
             assert!(told.is_whole(), "{integrity:?} {name} {told:#?}");
-            assert!(content(&open(&to)).records == all, "{name}");
+            let mut found = content(&open(&to)).records;
+            if integrity == Integrity::Crc32c {
+                // Where the older epoch ends nothing tells: the newer one is taken, in which no
+                // other record had these sequences.
+                for (found, kept) in found.iter_mut().zip(&all) {
+                    assert!(found.epoch >= kept.epoch, "{name}");
+                    found.epoch = kept.epoch;
+                }
+            }
+            assert!(found == all, "{integrity:?} {name}");
         }
     }
 }
