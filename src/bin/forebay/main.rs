@@ -7,6 +7,7 @@ mod enqueue;
 mod failure;
 mod lines;
 mod output;
+mod record_json;
 mod stats;
 mod units;
 
