@@ -3,12 +3,17 @@
 mod bench;
 mod demo;
 mod drain;
+mod dump;
 mod enqueue;
 mod failure;
 mod lines;
+mod moments;
 mod output;
+mod reading;
+mod record_format;
 mod record_json;
 mod stats;
+mod tail;
 mod units;
 
 use std::io::{self, Write};
@@ -34,7 +39,9 @@ Exit codes: 0 when all went well, 1 when something was found that should not be
 enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
+    Dump(dump::Arguments),
     Stats(stats::Arguments),
+    Tail(tail::Arguments),
     Bench(bench::Arguments),
     Demo(demo::Arguments),
     #[command(hide = true)]
@@ -45,7 +52,9 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::DemoChild(arguments) => demo::run_child(&arguments),

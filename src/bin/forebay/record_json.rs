@@ -8,15 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use forebay::{Epoch, Record, Sequence};
 use serde::{Deserialize, Serialize};
 
-/// For the help of every command that has such objects.
-pub(crate) const FIELDS: &str = "\
-Fields of the JSON object of a record, one a line:
-  sequence, epoch (hex)  with the queue's id they name the record for ever
-  kind                   a number; 0 unless the program chose one
-  time_ns                when it was enqueued, nanoseconds since 1970
-  key (hex)              only where it was enqueued with one
-  text or base64         the payload: text where it is UTF-8, or else base64";
-
 /// One record. The payload is text where it can be.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
