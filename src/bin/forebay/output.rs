@@ -1,6 +1,6 @@
 //! Standard output, where everything that was asked for goes.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::failure::Failure;
 
@@ -48,4 +48,27 @@ pub(crate) fn reader() -> Reader {
 #[cfg(not(unix))]
 pub(crate) fn reader() -> Reader {
     Reader::There
+}
+
+/// How many columns the terminal has; `None` where standard output is none, and lines may have any
+/// length.
+pub(crate) fn width() -> Option<usize> {
+    /// Where the terminal does not say.
+    const COLUMNS: usize = 80;
+
+    let columns = std::env::var("COLUMNS").ok();
+    let columns = columns.and_then(|columns| columns.parse().ok());
+    let is_terminal = io::stdout().is_terminal();
+    is_terminal.then(|| terminal_width().or(columns).unwrap_or(COLUMNS))
+}
+
+#[cfg(unix)]
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+#[cfg(not(unix))]
+fn terminal_width() -> Option<usize> {
+    None
 }

@@ -37,8 +37,10 @@ pub(crate) struct RecordFields<'a> {
 
 impl<'a> RecordJson<'a> {
     pub(crate) fn of(record: &Record<'a>) -> Self {
-        let text = std::str::from_utf8(record.payload).ok();
-        let base64 = text.is_none().then(|| STANDARD.encode(record.payload));
+        let (text, base64) = match PayloadJson::of(record.payload) {
+            PayloadJson::Text(text) => (Some(text), None),
+            PayloadJson::Base64(base64) => (None, Some(base64)),
+        };
         Self {
             sequence: record.sequence.get(),
             epoch: record.epoch.to_string(),
@@ -94,6 +96,30 @@ impl<'a> RecordJson<'a> {
 fn digits(text: &str, count: usize) -> Option<&str> {
     let is_hex = text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hex.then_some(text)
+}
+
+/// A payload as one field.
+#[derive(Debug)]
+pub(crate) enum PayloadJson<'a> {
+    Text(&'a str),
+    Base64(String),
+}
+
+impl<'a> PayloadJson<'a> {
+    pub(crate) fn of(payload: &'a [u8]) -> Self {
+        match std::str::from_utf8(payload) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Base64(STANDARD.encode(payload)),
+        }
+    }
+
+    /// The field's name and what it says.
+    pub(crate) fn field(self) -> (&'static str, Cow<'a, str>) {
+        match self {
+            Self::Text(text) => ("text", text.into()),
+            Self::Base64(base64) => ("base64", base64.into()),
+        }
+    }
 }
 
 /// Two digits a byte.
