@@ -44,6 +44,7 @@
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`snapshot`]: save a state that was made of records, and take it up again.
 //! * [`inspect`]: look at a queue without opening it.
+//! * [`backup`]: copy a queue beside its writer, and make a queue of the copy.
 //!
 //! # Features
 //!
@@ -56,6 +57,7 @@
 //! * `tracing`: `tracing::TracingListener`, the same as events, and spans around publishing.
 //! * `test-support`: in-memory and faulty storage for tests. Not covered by semver.
 
+pub mod backup;
 mod buffer;
 mod consumer;
 mod error;

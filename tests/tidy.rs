@@ -65,6 +65,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
         ],
     ),
+    (
+        "backup",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
+            "inspect",
+        ],
+    ),
     // Not in any program: built for fuzz targets and tests alone.
     (
         "fuzzing",
