@@ -46,6 +46,7 @@
 //! * [`inspect`]: look at a queue without opening it.
 //! * [`rebuild`]: make a queue out of records that were in another one.
 //! * [`salvage`](salvage::salvage): get every valid record out of what is left of a queue.
+//! * [`backup`]: copy a queue beside its writer, and make a queue of the copy.
 //!
 //! # Features
 //!
@@ -58,6 +59,7 @@
 //! * `tracing`: `tracing::TracingListener`, the same as events, and spans around publishing.
 //! * `test-support`: in-memory and faulty storage for tests. Not covered by semver.
 
+pub mod backup;
 mod buffer;
 mod consumer;
 mod error;

@@ -75,6 +75,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         "salvage",
         &[
             "error", "position", "event", "format", "storage", "slots", "segment", "rebuild",
+        "backup",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
+            "inspect",
         ],
     ),
     // Not in any program: built for fuzz targets and tests alone.

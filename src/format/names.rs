@@ -94,6 +94,12 @@ pub(crate) fn snapshot_file(snapshot: &str) -> String {
     format!("{SNAPSHOTS}/{snapshot}{SNAPSHOT_SUFFIX}")
 }
 
+/// The snapshot whose published file is named `name` (without its folder).
+pub(crate) fn snapshot_of(name: &str) -> Option<&str> {
+    name.strip_suffix(SNAPSHOT_SUFFIX)
+        .filter(|snapshot| valid_consumer_name(snapshot).is_ok())
+}
+
 /// The path under which the snapshot with the identity `id` is written, told from others of that
 /// name by `random`. The name itself may be too long for more than its suffix.
 pub(crate) fn unfinished_snapshot(id: [u8; 16], random: u64) -> String {
@@ -117,10 +123,11 @@ pub(crate) fn quarantined_snapshot(id: [u8; 16], random: u64) -> String {
     format!("{QUARANTINE}/{id}-{random:016x}{SNAPSHOT_SUFFIX}")
 }
 
-fn hexadecimal(id: [u8; 16]) -> String {
+/// The hexadecimal digits of `bytes`.
+pub(crate) fn hexadecimal<const N: usize>(bytes: [u8; N]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     let both = |byte: u8| [digit(byte >> 4), digit(byte & 15)];
-    id.into_iter().flat_map(both).collect()
+    bytes.into_iter().flat_map(both).collect()
 }
 
 /// Whether `name` can name a consumer or a snapshot; otherwise what is wrong with it.
@@ -167,6 +174,7 @@ mod tests {
             );
         }
         assert_eq!(consumer_of("ship.cursor"), Some("ship"));
+        assert_eq!(snapshot_of("ship.snapshot"), Some("ship"));
     }
 
     #[test]

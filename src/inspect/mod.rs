@@ -15,3 +15,5 @@ pub use inspection::{ConsumerView, Inspection, SegmentRole, SegmentView};
 pub use look::inspect;
 #[cfg(feature = "test-support")]
 pub use look::inspect_on;
+#[cfg(not(feature = "test-support"))]
+pub(crate) use look::inspect_on;

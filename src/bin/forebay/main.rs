@@ -1,13 +1,24 @@
 //! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
 
 mod bench;
+mod consumer;
+mod dead_letters;
 mod demo;
 mod drain;
+mod dump;
 mod enqueue;
 mod failure;
+#[cfg(feature = "sqlite")]
+mod import_sqlite;
 mod lines;
+mod moments;
 mod output;
+mod reading;
+mod record_format;
+mod record_json;
+mod start;
 mod stats;
+mod tail;
 mod units;
 
 use std::io::{self, Write};
@@ -33,8 +44,14 @@ Exit codes: 0 when all went well, 1 when something was found that should not be
 enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
+    Dump(dump::Arguments),
     Stats(stats::Arguments),
+    Tail(tail::Arguments),
     Bench(bench::Arguments),
+    Consumer(consumer::Arguments),
+    DeadLetters(dead_letters::Arguments),
+    #[cfg(feature = "sqlite")]
+    ImportSqlite(import_sqlite::Arguments),
     Demo(demo::Arguments),
     #[command(hide = true)]
     DemoChild(demo::ChildArguments),
@@ -44,8 +61,14 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Consumer(arguments) => consumer::run(&arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(&arguments),
+        #[cfg(feature = "sqlite")]
+        Command::ImportSqlite(arguments) => import_sqlite::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::DemoChild(arguments) => demo::run_child(&arguments),
     };
