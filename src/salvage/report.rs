@@ -65,13 +65,11 @@ impl Salvaged {
         }
     }
 
-    /// Whether all records came out, and all consumers keep their places.
+    /// Whether no record is missing, as far as anything left can tell, and all consumers keep their
+    /// places.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.lost.is_empty()
-            && self.lost_consumers.is_empty()
-            && self.superseded == 0
-            && self.cut_batches.is_empty()
+        self.lost.is_empty() && self.lost_consumers.is_empty()
     }
 
     /// How many records are missing.

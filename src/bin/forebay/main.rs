@@ -7,6 +7,7 @@ mod demo;
 mod drain;
 mod dump;
 mod enqueue;
+mod exchange;
 mod failure;
 #[cfg(feature = "sqlite")]
 mod import_sqlite;
@@ -16,6 +17,7 @@ mod output;
 mod reading;
 mod record_format;
 mod record_json;
+mod salvage;
 mod start;
 mod stats;
 mod tail;
@@ -45,6 +47,9 @@ enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
     Dump(dump::Arguments),
+    Export(exchange::export::Arguments),
+    Import(exchange::import::Arguments),
+    Salvage(salvage::Arguments),
     Stats(stats::Arguments),
     Tail(tail::Arguments),
     Bench(bench::Arguments),
@@ -62,6 +67,9 @@ fn main() -> ExitCode {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),
+        Command::Export(arguments) => exchange::export::run(&arguments),
+        Command::Import(arguments) => exchange::import::run(&arguments),
+        Command::Salvage(arguments) => salvage::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -60,7 +60,6 @@ impl<'a> RecordJson<'a> {
     }
 
     /// What the object in `line` says, or what is wrong with it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what `import` reads"))]
     pub(crate) fn read(line: &'a [u8]) -> Result<RecordFields<'a>, String> {
         let object: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let payload = match (object.text, object.base64) {
