@@ -214,10 +214,10 @@ pub(crate) fn encode_filling(
     reason = "the numbers are the test's own"
 )]
 mod tests {
-    use super::super::FrameStream;
     use super::*;
     use crate::format::{Integrity, wide};
     use crate::position::QueueId;
+    use crate::segment::FrameStream;
     use crate::storage::Access;
     use crate::storage::memory::MemoryDirectory;
 
