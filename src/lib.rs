@@ -70,6 +70,7 @@ mod log;
 mod position;
 mod queue;
 mod recovery;
+pub mod repair;
 mod segment;
 mod slots;
 pub mod snapshot;

@@ -65,6 +65,12 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
         ],
     ),
+    (
+        "repair",
+        &[
+            "error", "position", "format", "storage", "slots", "segment", "recovery",
+        ],
+    ),
     // Not in any program: built for fuzz targets and tests alone.
     (
         "fuzzing",

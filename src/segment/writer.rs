@@ -69,7 +69,7 @@ fn write_header(file: &dyn File, header: &SegmentHeader, reserve: Option<u64>) -
 }
 
 /// What a control frame takes from the place where it is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ControlPlace {
     pub(crate) next: Sequence,
     pub(crate) watermark: Sequence,

@@ -2,4 +2,5 @@
 //! word for word, and what they do.
 
 mod golden;
+mod repair;
 mod scenes;

@@ -7,6 +7,7 @@ mod enqueue;
 mod failure;
 mod lines;
 mod output;
+mod repair;
 mod stats;
 mod units;
 
@@ -33,6 +34,7 @@ Exit codes: 0 when all went well, 1 when something was found that should not be
 enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
+    Repair(repair::Arguments),
     Stats(stats::Arguments),
     Bench(bench::Arguments),
     Demo(demo::Arguments),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
