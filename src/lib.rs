@@ -76,6 +76,7 @@ mod queue;
 pub mod rebuild;
 mod recovery;
 pub mod salvage;
+pub mod repair;
 mod segment;
 mod slots;
 pub mod snapshot;

@@ -84,6 +84,12 @@ const LAYERS: &[(&str, &[&str])] = &[
             "inspect",
         ],
     ),
+    (
+        "repair",
+        &[
+            "error", "position", "format", "storage", "slots", "segment", "recovery",
+        ],
+    ),
     // Not in any program: built for fuzz targets and tests alone.
     (
         "fuzzing",

@@ -33,6 +33,8 @@ pub(crate) struct Run {
     pub(crate) to: Mark,
     /// After the last good record, which may lie inside a batch without its end.
     pub(crate) seen: Sequence,
+    /// The chain as its last frame has it.
+    pub(crate) chain: Chain,
     pub(crate) ending: Ending,
 }
 
@@ -122,6 +124,7 @@ pub(crate) fn scan_unstarted(segment: &Segment) -> Result<SegmentScan> {
         from: nowhere,
         to: nowhere,
         seen,
+        chain: Chain::default(),
         ending,
     };
     walk.scan.runs.push(run);
@@ -155,6 +158,7 @@ pub(crate) fn resync(segment: &Segment, hole: Offset, due: Sequence) -> Result<O
         from: place,
         to: place,
         seen: due,
+        chain: Chain::default(),
         ending,
     })
 }
@@ -173,6 +177,7 @@ impl Walk<'_> {
             from,
             to: from,
             seen: from.next,
+            chain: from.chain,
             ending: Ending::Quiet,
         };
         let mut offset = from.offset;
@@ -193,6 +198,7 @@ impl Walk<'_> {
             };
             self.scan.watermark = self.scan.watermark.max(span.header.watermark);
             self.scan.used = self.scan.used.max(span.end);
+            run.chain = span.header.chain;
             offset = span.end;
             if span.header.flags.is_control() {
                 if Control::of(&span.header) == Ok(Control::Footer) {

@@ -69,7 +69,7 @@ fn write_header(file: &dyn File, header: &SegmentHeader, reserve: Option<u64>) -
 }
 
 /// What a control frame takes from the place where it is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ControlPlace {
     pub(crate) next: Sequence,
     pub(crate) watermark: Sequence,
@@ -214,10 +214,10 @@ pub(crate) fn encode_filling(
     reason = "the numbers are the test's own"
 )]
 mod tests {
-    use super::super::FrameStream;
     use super::*;
     use crate::format::{Integrity, wide};
     use crate::position::QueueId;
+    use crate::segment::FrameStream;
     use crate::storage::Access;
     use crate::storage::memory::MemoryDirectory;
 

@@ -33,6 +33,7 @@ mod once;
 mod order;
 mod planted_gaps;
 mod prepared;
+mod repair;
 mod rules;
 mod shrinking;
 mod silence;

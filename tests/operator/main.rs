@@ -4,4 +4,5 @@
 mod exchange;
 mod golden;
 mod salvage;
+mod repair;
 mod scenes;

@@ -19,6 +19,7 @@ mod record_format;
 mod record_json;
 mod salvage;
 mod start;
+mod repair;
 mod stats;
 mod tail;
 mod units;
@@ -50,6 +51,7 @@ enum Command {
     Export(exchange::export::Arguments),
     Import(exchange::import::Arguments),
     Salvage(salvage::Arguments),
+    Repair(repair::Arguments),
     Stats(stats::Arguments),
     Tail(tail::Arguments),
     Bench(bench::Arguments),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Export(arguments) => exchange::export::run(&arguments),
         Command::Import(arguments) => exchange::import::run(&arguments),
         Command::Salvage(arguments) => salvage::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
