@@ -94,6 +94,12 @@ pub(crate) fn snapshot_file(snapshot: &str) -> String {
     format!("{SNAPSHOTS}/{snapshot}{SNAPSHOT_SUFFIX}")
 }
 
+/// The snapshot that is the file named `name` (without its folder).
+pub(crate) fn snapshot_of(name: &str) -> Option<&str> {
+    name.strip_suffix(SNAPSHOT_SUFFIX)
+        .filter(|snapshot| valid_consumer_name(snapshot).is_ok())
+}
+
 /// The path under which the snapshot with the identity `id` is written, told from others of that
 /// name by `random`. The name itself may be too long for more than its suffix.
 pub(crate) fn unfinished_snapshot(id: [u8; 16], random: u64) -> String {
