@@ -3,3 +3,4 @@
 
 mod golden;
 mod scenes;
+mod verify;

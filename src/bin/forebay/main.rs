@@ -5,10 +5,12 @@ mod demo;
 mod drain;
 mod enqueue;
 mod failure;
+mod head;
 mod lines;
 mod output;
 mod stats;
 mod units;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -33,7 +35,9 @@ Exit codes: 0 when all went well, 1 when something was found that should not be
 enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
+    Head(head::Arguments),
     Stats(stats::Arguments),
+    Verify(verify::Arguments),
     Bench(bench::Arguments),
     Demo(demo::Arguments),
     #[command(hide = true)]
@@ -44,7 +48,9 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
+        Command::Head(arguments) => head::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::DemoChild(arguments) => demo::run_child(&arguments),

@@ -6,6 +6,8 @@
     clippy::as_conversions
 )]
 
+use std::path::{Path, PathBuf};
+
 use super::found::{Finding, Severity};
 use super::ground::Ground;
 use crate::error::{ErrorKind, Result};
@@ -13,7 +15,8 @@ use crate::format::{
     Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, QUARANTINE, STATE, Slot, StateSlot, is_zero,
     narrow,
 };
-use crate::position::{Offset, QueueId};
+use crate::inspect::settled::settled_glance;
+use crate::position::{Offset, QueueId, Sequence};
 use crate::storage::{Access, Directory, open_if_there, read_whole};
 
 /// How often a slot is read until it can be: a writer may be in the middle of it.
@@ -30,28 +33,30 @@ pub(super) fn read_identity(
 }
 
 pub(super) fn check_identity(directory: &dyn Directory) -> Result<Option<Finding>> {
-    let defect = match read_identity(directory)? {
-        Some(Ok(_)) => return Ok(None),
-        Some(Err(defect)) => defect,
-        None => Defect::Missing,
-    };
     let file = directory.path().join(IDENTITY);
-    let found = Finding::of(Severity::Damage, file, Offset::ZERO, defect);
-    Ok(Some(found))
+    Ok(match read_identity(directory)? {
+        Some(Ok(_)) => None,
+        Some(Err(defect)) => Some(Finding::of(Severity::Damage, file, Offset::ZERO, defect)),
+        None => Some(missing(file)),
+    })
+}
+
+fn missing(file: PathBuf) -> Finding {
+    let words = ("a file".to_owned(), "none".to_owned());
+    Finding::plain(Severity::Damage, file, Offset::ZERO, words)
 }
 
 /// The slots of `STATE`: a spare one that is bad is minor.
 pub(super) fn check_state(directory: &dyn Directory, ground: &Ground) -> Result<Vec<Finding>> {
     let file = directory.path().join(STATE);
     let Some(defects) = slot_defects::<StateSlot>(directory, STATE, ground.identity.queue)? else {
-        let lost = Finding::of(Severity::Damage, file, Offset::ZERO, Defect::Missing);
-        return Ok(vec![lost]);
+        return Ok(vec![missing(file)]);
     };
     Ok(of_slots(&file, &defects))
 }
 
 /// The findings about the slots of `file`.
-pub(super) fn of_slots(file: &std::path::Path, defects: &[SlotDefect]) -> Vec<Finding> {
+pub(super) fn of_slots(file: &Path, defects: &[SlotDefect]) -> Vec<Finding> {
     let is_lost = defects.iter().all(|slot| slot.unusable);
     let severity = if is_lost {
         Severity::Damage
@@ -142,8 +147,8 @@ pub(super) fn check_keys(directory: &dyn Directory, ground: &Ground) -> Result<O
 }
 
 /// Where the log ends by now: a writer has gone on since the ground was laid.
-pub(super) fn next_now(directory: &dyn Directory, ground: &Ground) -> crate::position::Sequence {
-    let fresh = super::super::settled::settled_glance(directory);
+pub(super) fn next_now(directory: &dyn Directory, ground: &Ground) -> Sequence {
+    let fresh = settled_glance(directory);
     fresh.map_or(ground.next, |glance| glance.look.end.next.max(ground.next))
 }
 

@@ -6,11 +6,11 @@
     clippy::as_conversions
 )]
 
-use super::super::settled::settled_glance;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{
     Identity, Integrity, SEGMENTS, STATE, SegmentFile, SegmentHeader, StateSlot, segment_file,
 };
+use crate::inspect::settled::settled_glance;
 use crate::position::{QueueId, SegmentNumber, Sequence};
 use crate::recovery::RecoveryReport;
 use crate::slots::read_slots;

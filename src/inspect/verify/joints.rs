@@ -31,6 +31,8 @@ pub(super) struct Joiner<'a> {
     before: Option<Before>,
     /// The log ended, or what follows is not durable.
     ended: bool,
+    /// Segments of the log so far.
+    pub(super) segments: usize,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Joiner<'a> {
             pending: Vec::new(),
             before: None,
             ended: false,
+            segments: 0,
             findings: Vec::new(),
         }
     }
@@ -70,10 +73,12 @@ impl<'a> Joiner<'a> {
     /// The next segment.
     pub(super) fn visit(&mut self, member: &Member, walked: &Walked) {
         self.ended |= self.due.is_some_and(|due| due >= self.durable);
+        let file = self.path(member.number, SegmentFile::Log);
         if self.ended {
+            self.note_foreign(file, &member.started);
             return;
         }
-        let file = self.path(member.number, SegmentFile::Log);
+        self.segments = self.segments.saturating_add(1);
         match &member.started {
             Started::Bad(defect) => self.suspect(file, Offset::ZERO, None, *defect),
             Started::Headed(_, defect) => {
@@ -106,6 +111,14 @@ impl<'a> Joiner<'a> {
             None => self.findings.append(&mut self.pending),
         }
         self.findings
+    }
+
+    /// Behind the end anything may be left by a crash, but not the segment of another queue.
+    fn note_foreign(&mut self, file: PathBuf, started: &Started) {
+        if let Started::Bad(defect @ Defect::Owner { .. }) = started {
+            let found = Finding::of(Severity::Minor, file, Offset::ZERO, *defect);
+            self.findings.push(found);
+        }
     }
 
     fn take(&mut self, member: &Member, walked: &Walked) {

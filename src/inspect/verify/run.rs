@@ -7,7 +7,7 @@
 )]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::anchor::Witness;
 use super::crew::Crew;
@@ -104,16 +104,14 @@ pub fn verify_on(
     if orders.chain {
         findings.extend(check_end(directory, &ground, &tally));
     }
-    let first = tally.first;
-    let in_log = tally.findings.iter().cloned();
-    findings.extend(in_log);
+    findings.extend(tally.findings.iter().cloned());
     findings.extend(check_keys(directory, &ground)?);
     findings.extend(check_cursors(directory, &ground)?);
     findings.extend(check_snapshots(directory, &ground)?);
     let outcome = anchor.map(|anchor| {
         let witness = Witness {
             integrity: ground.identity.integrity,
-            first,
+            first: tally.first,
             durable: ground.durable,
             chain: tally.chain_at(anchor.sequence),
             findings: &findings,
@@ -125,10 +123,10 @@ pub fn verify_on(
         path: directory.path().to_path_buf(),
         id: ground.identity.queue,
         integrity: ground.identity.integrity,
-        first,
+        first: tally.first,
         next: tally.next,
         durable: ground.durable,
-        segments: members.len(),
+        segments: tally.segments,
         records: tally.records,
         bytes: tally.bytes,
         chain: orders.chain,
@@ -137,12 +135,8 @@ pub fn verify_on(
         quarantined: count_quarantine(directory)?,
         findings,
         opening: ground.opening,
-        elapsed: elapsed(started),
+        elapsed: started.elapsed(),
     })
-}
-
-fn elapsed(started: Instant) -> Duration {
-    started.elapsed()
 }
 
 /// What all walks together say.
@@ -150,6 +144,7 @@ fn elapsed(started: Instant) -> Duration {
 struct Tally {
     first: Sequence,
     next: Sequence,
+    segments: usize,
     records: u64,
     bytes: u64,
     marks: Vec<(Sequence, Chain)>,
@@ -190,6 +185,7 @@ impl Tally {
         }
         tally.first = first.unwrap_or(ground.next);
         tally.next = tally.next.max(tally.first);
+        tally.segments = joiner.segments;
         tally.findings = joiner.finish();
         tally
     }
