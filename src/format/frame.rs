@@ -32,7 +32,7 @@ impl Flags {
     const ALWAYS: u16 = 1;
     /// More frames of the same batch follow.
     const CONTINUES: u16 = 1 << 1;
-    /// No record: a start, a footer or padding.
+    /// No record: a start, a footer, padding or a gap.
     const CONTROL: u16 = 1 << 3;
     /// The payload area begins with a key.
     const KEYED: u16 = 1 << 2;
