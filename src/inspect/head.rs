@@ -121,11 +121,12 @@ fn walk_to(
         let mut chain = None;
         while let Ok(span) = stream.frame_at(at, limit)? {
             let header = span.header;
-            if !header.flags.is_control() {
+            // A gap frame has the chain with the gap bound in.
+            if span.next > header.sequence {
                 if header.sequence >= sequence {
                     break;
                 }
-                chain = Some((header.sequence.plus(1), header.chain));
+                chain = Some((span.next, header.chain));
             }
             at = span.end;
         }

@@ -7,6 +7,7 @@
 )]
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use super::found::{Finding, Severity};
@@ -106,8 +107,8 @@ pub(super) struct Witness<'a> {
     /// The chain at the anchor, where it was met.
     pub(super) chain: Option<Chain>,
     pub(super) findings: &'a [Finding],
-    /// Where records follow that were given up, and the chain was taken as given.
-    pub(super) resumed: &'a [Sequence],
+    /// Records that were given up: behind them the chain is taken as given.
+    pub(super) gaps: &'a [Range<Sequence>],
 }
 
 impl Witness<'_> {
@@ -138,7 +139,8 @@ impl Witness<'_> {
             let matters = matches!(finding.severity, Severity::Loss | Severity::Tampering);
             matters && finding.range.start < limit
         });
-        let resumed = self.resumed.iter().copied().filter(|at| *at <= limit);
-        breaks.map(|finding| finding.range.end).chain(resumed).max()
+        let gaps = self.gaps.iter().filter(|gap| gap.start < limit);
+        let gaps = gaps.map(|gap| gap.end);
+        breaks.map(|finding| finding.range.end).chain(gaps).max()
     }
 }

@@ -6,6 +6,7 @@
     clippy::as_conversions
 )]
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
@@ -115,7 +116,7 @@ pub fn verify_on(
             durable: ground.durable,
             chain: tally.chain_at(anchor.sequence),
             findings: &findings,
-            resumed: &[],
+            gaps: &tally.gaps,
         };
         witness.judge(anchor)
     });
@@ -130,7 +131,7 @@ pub fn verify_on(
         records: tally.records,
         bytes: tally.bytes,
         chain: orders.chain,
-        gaps: Vec::new(),
+        gaps: tally.gaps,
         anchor: outcome,
         quarantined: count_quarantine(directory)?,
         findings,
@@ -148,6 +149,7 @@ struct Tally {
     records: u64,
     bytes: u64,
     marks: Vec<(Sequence, Chain)>,
+    gaps: Vec<Range<Sequence>>,
     findings: Vec<Finding>,
 }
 
@@ -172,6 +174,7 @@ impl Tally {
             tally.records = tally.records.saturating_add(walked.records);
             tally.bytes = tally.bytes.saturating_add(walked.bytes);
             tally.marks.extend_from_slice(&walked.marks);
+            tally.gaps.extend_from_slice(&walked.gaps);
             if let Started::Good(segment) = &member.started {
                 // Where the record before is gone, this is what is left of the chain there.
                 tally

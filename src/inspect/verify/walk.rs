@@ -65,6 +65,8 @@ pub(super) struct Walked {
     pub(super) bytes: u64,
     pub(super) holes: Vec<Hole>,
     pub(super) breaks: Vec<Break>,
+    /// Records that a repair gave up.
+    pub(super) gaps: Vec<Range<Sequence>>,
     pub(super) marks: Vec<(Sequence, Chain)>,
     pub(super) index: Option<Defect>,
 }
@@ -134,6 +136,10 @@ impl Walker<'_> {
                 self.note_end(due, Defect::Field { name, found });
                 Ok(false)
             }
+            Ok((span, Some(Control::Gap))) => {
+                self.pass_gap(&span);
+                Ok(true)
+            }
             Ok((span, Some(_))) => {
                 self.check_control(&span.header, offset);
                 self.walked.end = span.end;
@@ -186,6 +192,18 @@ impl Walker<'_> {
         Ok(true)
     }
 
+    /// Records that a repair gave up. The chain is taken as given behind them.
+    fn pass_gap(&mut self, span: &Span) {
+        if let Some(index) = &mut self.index {
+            index.pass_hole();
+        }
+        self.walked.gaps.push(span.gone());
+        self.walked.next = span.next;
+        self.walked.end = span.end;
+        self.chain = None;
+        self.in_batch = false;
+    }
+
     fn take(&mut self, span: &Span) {
         let header = &span.header;
         if let Some(index) = &mut self.index {
@@ -194,7 +212,7 @@ impl Walker<'_> {
         if self.orders.chain && header.sequence < self.orders.durable {
             self.check_hash(span);
         }
-        let next = header.sequence.plus(1);
+        let next = span.next;
         if self.orders.marks.contains(&next) {
             self.walked.marks.push((next, header.chain));
         }
@@ -217,7 +235,7 @@ impl Walker<'_> {
         self.note_break(&span.header, span.offset, expected);
     }
 
-    /// A footer or a padding frame repeats the chain.
+    /// Elsewhere than behind a gap a footer or a padding frame repeats the chain.
     fn check_control(&mut self, header: &FrameHeader, offset: Offset) {
         let Some(chain) = self.chain else { return };
         if self.orders.chain && header.sequence < self.orders.durable {
@@ -270,7 +288,7 @@ impl Walker<'_> {
                 name: "second start frame",
                 found: 1,
             }),
-            Control::Padding => Ok(Some(Control::Padding)),
+            found @ (Control::Padding | Control::Gap) => Ok(Some(found)),
             Control::Footer => self.judge_footer(span, due).map(|()| Some(Control::Footer)),
         }
     }

@@ -11,8 +11,8 @@ fn witnessed() -> (Vec<Anchor>, MemoryDirectory) {
     for life in 0..3 {
         let queue = options().open_on(Arc::new(memory.clone()));
         let queue = queue.expect("a queue that opens");
-        for number in 0..20 {
-            queue.enqueue(payload(life * 20 + number)).expect("room");
+        for number in 0..40 {
+            queue.enqueue(payload(life * 40 + number)).expect("room");
             queue.sync().expect("a working disk");
             let (epoch, sequence, hash) = queue.chain_head();
             let head = head_on(&memory).expect("a chain");
@@ -56,7 +56,7 @@ fn another_hash_beyond_the_end_and_below_the_beginning_have_their_own_outcome() 
     other.hash[0] ^= 1;
     let found = heads[30].hash;
     assert_eq!(outcome(&memory, other), AnchorOutcome::Differs { found });
-    other.sequence = Sequence::new(61);
+    other.sequence = Sequence::new(121);
     assert_eq!(outcome(&memory, other), AnchorOutcome::Beyond);
 
     let queue = options()
@@ -64,7 +64,7 @@ fn another_hash_beyond_the_end_and_below_the_beginning_have_their_own_outcome() 
         .open_on(Arc::new(memory.clone()));
     let queue = queue.expect("a queue that opens");
     let mut consumer = queue.consumer("ship").expect("a free consumer");
-    consumer.ack_through(Sequence::new(50)).expect("durable");
+    consumer.ack_through(Sequence::new(100)).expect("durable");
     assert!(queue.reclaim().expect("a working disk") > 0);
     let first = usize::try_from(queue.first().get()).expect("a small number");
     drop((consumer, queue));
