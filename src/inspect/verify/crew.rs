@@ -13,12 +13,9 @@ use super::ground::{Ground, is_reclaimed};
 use super::index::IndexCheck;
 use super::options::Progress;
 use super::order::{Member, Started};
-use super::walk::{Orders, Walked, of_unstarted, walk};
+use super::walk::{Orders, Walked, walk};
 use crate::error::Result;
-use crate::format::{Chain, SegmentFile, Start, segment_file};
-use crate::position::Sequence;
-use crate::segment::{NewSegment, scan_unstarted};
-use crate::storage::{Access, Directory, open_if_there};
+use crate::storage::Directory;
 
 /// What all threads of one call share.
 pub(super) struct Crew<'a> {
@@ -111,18 +108,8 @@ impl<'a> Crew<'a> {
                 let index = IndexCheck::open(self.directory, segment)?;
                 walk(segment, member.until, index, self.orders, tell).map(Some)
             }
-            Started::Headed(header, _) => {
-                let name = segment_file(member.number, SegmentFile::Log);
-                let Some(file) = open_if_there(self.directory, &name, Access::Read)? else {
-                    return Ok(None);
-                };
-                let header = *header;
-                let created = NewSegment { file, header };
-                let chain = Chain::default();
-                let unknown = created.begin(Start::default(), Sequence::ZERO, chain);
-                scan_unstarted(&unknown).map(|scan| Some(of_unstarted(&scan)))
-            }
-            Started::Bad(_) => Ok(Some(Walked::default())),
+            // Without its beginning no reader opens it: what is in it is for salvage to find.
+            Started::Bad(..) => Ok(Some(Walked::default())),
         }
     }
 

@@ -14,7 +14,7 @@ use super::found::{Finding, Severity};
 use super::ground::Ground;
 use super::order::{Member, Started};
 use super::walk::{Break, Hole, Walked};
-use crate::format::{Chain, Defect, Integrity, SegmentFile, segment_file};
+use crate::format::{Chain, Defect, Integrity, SegmentFile, StateSlot, segment_file};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::Segment;
 
@@ -47,8 +47,10 @@ struct Before {
 }
 
 impl<'a> Joiner<'a> {
-    pub(super) fn new(root: &'a Path, ground: &Ground) -> Self {
-        let state = ground.state.filter(|state| state.first_segment.is_some());
+    /// `state` is the newest slot of `STATE` there is by now: what it says is reclaimed does not
+    /// count any more.
+    pub(super) fn new(root: &'a Path, ground: &Ground, state: Option<StateSlot>) -> Self {
+        let state = state.filter(|state| state.first_segment.is_some());
         Self {
             root,
             durable: ground.durable,
@@ -62,14 +64,6 @@ impl<'a> Joiner<'a> {
         }
     }
 
-    /// The segment was reclaimed meanwhile, with all before it.
-    pub(super) fn forget(&mut self) {
-        self.due = None;
-        self.before = None;
-        self.pending.clear();
-        self.findings.clear();
-    }
-
     /// The next segment.
     pub(super) fn visit(&mut self, member: &Member, walked: &Walked) {
         self.ended |= self.due.is_some_and(|due| due >= self.durable);
@@ -80,11 +74,7 @@ impl<'a> Joiner<'a> {
         }
         self.segments = self.segments.saturating_add(1);
         match &member.started {
-            Started::Bad(defect) => self.suspect(file, Offset::ZERO, None, *defect),
-            Started::Headed(_, defect) => {
-                let offset = Offset::new(crate::format::BLOCK_BYTES);
-                self.suspect(file, offset, None, *defect);
-            }
+            Started::Bad(offset, defect) => self.suspect(file, *offset, None, *defect),
             Started::Good(segment) => self.check_joint(&file, segment),
         }
         let Some(first) = walked.first else {
@@ -115,7 +105,7 @@ impl<'a> Joiner<'a> {
 
     /// Behind the end anything may be left by a crash, but not the segment of another queue.
     fn note_foreign(&mut self, file: PathBuf, started: &Started) {
-        if let Started::Bad(defect @ Defect::Owner { .. }) = started {
+        if let Started::Bad(_, defect @ Defect::Owner { .. }) = started {
             let found = Finding::of(Severity::Minor, file, Offset::ZERO, *defect);
             self.findings.push(found);
         }
@@ -145,13 +135,7 @@ impl<'a> Joiner<'a> {
                 log_bytes: (member.until == Some(walked.end))
                     .then(|| segment.log_bytes_at(walked.end)),
             }),
-            Started::Headed(header, _) => Some(Before {
-                number: member.number,
-                epoch: header.epoch,
-                chain: None,
-                log_bytes: None,
-            }),
-            Started::Bad(_) => None,
+            Started::Bad(..) => None,
         };
     }
 

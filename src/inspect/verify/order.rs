@@ -11,7 +11,7 @@
 
 use super::ground::{Ground, is_reclaimed};
 use crate::error::Result;
-use crate::format::{Defect, SegmentFile, SegmentHeader, segment_file};
+use crate::format::{BLOCK_BYTES, Defect, SegmentFile, segment_file};
 use crate::position::{Offset, SegmentNumber};
 use crate::segment::{Segment, read_header};
 use crate::storage::{Access, Directory, open_if_there};
@@ -20,9 +20,8 @@ use crate::storage::{Access, Directory, open_if_there};
 #[derive(Debug)]
 pub(in crate::inspect) enum Started {
     Good(Segment),
-    /// The header is good, the start frame is not.
-    Headed(SegmentHeader, Defect),
-    Bad(Defect),
+    /// Its beginning is damaged at this place.
+    Bad(Offset, Defect),
 }
 
 /// A segment file that the log goes through, or should.
@@ -63,15 +62,15 @@ impl Started {
             None => Err(Defect::Missing),
         };
         Ok(Some(match header {
-            Ok(header) => Self::Headed(header, found),
-            Err(defect) => Self::Bad(defect),
+            Ok(_) => Self::Bad(Offset::new(BLOCK_BYTES), found),
+            Err(defect) => Self::Bad(Offset::ZERO, defect),
         }))
     }
 
     fn segment(&self) -> Option<&Segment> {
         match self {
             Self::Good(segment) => Some(segment),
-            Self::Headed(..) | Self::Bad(_) => None,
+            Self::Bad(..) => None,
         }
     }
 }

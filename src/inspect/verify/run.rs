@@ -15,16 +15,19 @@ use super::crew::Crew;
 use super::cursors::check_cursors;
 use super::files::{check_identity, check_keys, check_state, count_quarantine};
 use super::found::{Finding, Severity, Verification};
-use super::ground::Ground;
+use super::ground::{Ground, newest_state};
 use super::joints::{Joiner, words_of};
 use super::options::{Progress, VerifyOptions};
 use super::order::{Member, Started, members};
 use super::snapshots::check_snapshots;
 use super::walk::{Orders, Walked};
 use crate::error::Result;
-use crate::format::{Chain, Integrity, STATE};
-use crate::position::{Offset, Sequence};
+use crate::format::{Chain, Integrity, STATE, StateSlot};
+use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::storage::{Directory, DiskDirectory};
+
+/// How often the walks are joined where something is wrong.
+const JOINS_MAX: usize = 8;
 
 /// Reads every retained byte of the queue in the directory `path` and says what is wrong.
 ///
@@ -99,7 +102,7 @@ pub fn verify_on(
     };
     let crew = Crew::new(directory, &ground, &members, orders, progress);
     let walks = crew.walk_all(options.thread_count())?;
-    let tally = Tally::of(directory, &ground, &members, &walks);
+    let tally = Tally::of(directory, &ground, &members, &walks)?;
     let mut findings: Vec<Finding> = check_identity(directory)?.into_iter().collect();
     findings.extend(check_state(directory, &ground)?);
     if orders.chain {
@@ -154,20 +157,38 @@ struct Tally {
 }
 
 impl Tally {
+    /// Joins the walks; again where something is wrong, as a slot of `STATE` may be half written
+    /// when it is asked what is reclaimed.
     fn of(
         directory: &dyn Directory,
         ground: &Ground,
         members: &[Member],
         walks: &[Option<Walked>],
+    ) -> Result<Self> {
+        let mut tally = Self::default();
+        for _ in 0..JOINS_MAX {
+            let state = newest_state(directory, ground.identity.queue)?.or(ground.state);
+            tally = Self::joined(directory, (ground, state), members, walks);
+            if tally.findings.is_empty() {
+                break;
+            }
+        }
+        Ok(tally)
+    }
+
+    fn joined(
+        directory: &dyn Directory,
+        (ground, state): (&Ground, Option<StateSlot>),
+        members: &[Member],
+        walks: &[Option<Walked>],
     ) -> Self {
         let mut tally = Self::default();
         let mut first = None;
-        let mut joiner = Joiner::new(directory.path(), ground);
-        for (member, walked) in members.iter().zip(walks) {
-            let Some(walked) = walked else {
-                joiner.forget();
-                continue;
-            };
+        let mut joiner = Joiner::new(directory.path(), ground, state);
+        let first_segment = state.map_or(SegmentNumber::NONE, |state| state.first_segment);
+        let retained = members.iter().zip(walks);
+        for (member, walked) in retained.filter(|(member, _)| member.number >= first_segment) {
+            let Some(walked) = walked else { continue };
             joiner.visit(member, walked);
             first = first.or(walked.first);
             tally.next = tally.next.max(walked.next);
@@ -177,9 +198,8 @@ impl Tally {
             tally.gaps.extend_from_slice(&walked.gaps);
             if let Started::Good(segment) = &member.started {
                 // Where the record before is gone, this is what is left of the chain there.
-                tally
-                    .marks
-                    .push((segment.base, segment.start.previous_chain));
+                let mark = (segment.base, segment.start.previous_chain);
+                tally.marks.push(mark);
             }
         }
         let end = ground.state.map(|state| state.end);

@@ -12,7 +12,7 @@ use super::index::IndexCheck;
 use crate::error::Result;
 use crate::format::{Chain, Control, Defect, Footer, FrameHeader};
 use crate::position::{Offset, Sequence};
-use crate::segment::{Ending, FrameStream, Segment, SegmentScan, Span, resync};
+use crate::segment::{FrameStream, Segment, Span, resync};
 
 /// After how many bytes the progress is told.
 const STEP_BYTES: u64 = 1 << 20;
@@ -53,7 +53,7 @@ pub(super) struct Break {
 /// What a segment holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Walked {
-    /// The first record; the base unless the segment's beginning is damaged.
+    /// The first record; `None` where the beginning is damaged, and no reader gets past it.
     pub(super) first: Option<Sequence>,
     /// The sequence after the last good record.
     pub(super) next: Sequence,
@@ -328,44 +328,4 @@ fn defect_of_place(until: Offset, offset: Offset) -> Defect {
         needed: until.get(),
         found: offset.get(),
     }
-}
-
-/// What was found in a segment without a start frame.
-pub(super) fn of_unstarted(scan: &SegmentScan) -> Walked {
-    let mut walked = Walked {
-        bytes: scan.bytes,
-        ..Walked::default()
-    };
-    let mut before: Option<(Offset, Sequence, Defect)> = None;
-    // The first run is empty: it stands for the beginning that is damaged.
-    for run in scan.runs.iter().skip(1) {
-        walked.first = walked.first.or(Some(run.from.next));
-        if let Some((offset, due, defect)) = before {
-            walked.holes.push(Hole {
-                offset,
-                end: Some(run.from.offset),
-                due,
-                resumed: Some(run.from.next),
-                defect,
-            });
-        }
-        let records = run.seen.since(run.from.next);
-        walked.records = walked.records.saturating_add(records);
-        walked.next = run.seen;
-        walked.end = run.to.offset;
-        before = match run.ending {
-            Ending::Defect { offset, defect } => Some((offset, run.seen, defect)),
-            Ending::Footer | Ending::Quiet => None,
-        };
-    }
-    if let Some((offset, due, defect)) = before {
-        walked.holes.push(Hole {
-            offset,
-            end: None,
-            due,
-            resumed: None,
-            defect,
-        });
-    }
-    walked
 }

@@ -54,7 +54,9 @@ impl Forger {
                 let (sequence, kind) = (u64_at(&file, at + 16), file[at + 12]);
                 let is_control = file[at + 14] & 8 != 0;
                 if is_control && kind == 1 {
-                    file[at + 104..at + 136].copy_from_slice(&chain);
+                    if effort != Effort::Checksums {
+                        file[at + 104..at + 136].copy_from_slice(&chain);
+                    }
                     if own_epoch != epoch {
                         let words = [b"epoch".as_slice(), &own_epoch.to_le_bytes()];
                         let more = [salt.to_le_bytes(), sequence.to_le_bytes()].concat();
