@@ -106,7 +106,10 @@ pub(in crate::inspect) fn is_reclaimed(
 }
 
 fn list_segments(directory: &dyn Directory) -> Result<Vec<SegmentNumber>> {
-    let listed = directory.list(SEGMENTS)?;
+    let listed = match directory.list(SEGMENTS) {
+        Err(error) if error.is_missing() => Vec::new(),
+        listed => listed?,
+    };
     let logs = listed.iter().filter_map(|name| SegmentFile::parse(name));
     let logs = logs.filter(|(_, file)| *file == SegmentFile::Log);
     let mut numbers: Vec<_> = logs.map(|(number, _)| number).collect();

@@ -13,7 +13,10 @@ fn witnessed() -> (Vec<Anchor>, MemoryDirectory) {
         let queue = queue.expect("a queue that opens");
         for number in 0..40 {
             queue.enqueue(payload(life * 40 + number)).expect("room");
-            queue.sync().expect("a working disk");
+            // Now and then a record is there that is not durable, and not covered.
+            if number % 3 != 0 {
+                queue.sync().expect("a working disk");
+            }
             let (epoch, sequence, hash) = queue.chain_head();
             let head = head_on(&memory).expect("a chain");
             assert_eq!(head.anchor.sequence, sequence);
@@ -66,13 +69,18 @@ fn another_hash_beyond_the_end_and_below_the_beginning_have_their_own_outcome() 
     let mut consumer = queue.consumer("ship").expect("a free consumer");
     consumer.ack_through(Sequence::new(100)).expect("durable");
     assert!(queue.reclaim().expect("a working disk") > 0);
-    let first = usize::try_from(queue.first().get()).expect("a small number");
+    let first = queue.first();
     drop((consumer, queue));
-    assert!(first > 10, "{first}");
+    assert!(first > Sequence::new(10), "{first}");
     assert_eq!(outcome(&memory, heads[0]), AnchorOutcome::Reclaimed);
     // The head at the first record is what the first start frame begins with.
-    for head in &heads[first - 1..] {
-        assert_eq!(outcome(&memory, *head), AnchorOutcome::Proven, "{head}");
+    for head in heads {
+        let expected = if head.sequence < first {
+            AnchorOutcome::Reclaimed
+        } else {
+            AnchorOutcome::Proven
+        };
+        assert_eq!(outcome(&memory, head), expected, "{head}");
     }
 }
 
