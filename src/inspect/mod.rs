@@ -3,17 +3,29 @@
 //! [`inspect`] takes no lock, writes nothing and repairs nothing, so it is safe beside a live
 //! writer and on evidence. It reads identity, state, cursors and start frames, and after an unclean
 //! end what opening would scan; never more records than it takes to find the oldest one waiting.
+//! [`verify()`] reads everything, and [`head()`] tells the value of the chain that a later [`Anchor`]
+//! is held against.
 
 mod consumers;
+mod head;
 mod inspection;
 mod look;
 mod oldest;
 mod segments;
 mod settled;
+mod verify;
 
+#[cfg(feature = "test-support")]
+pub use head::head_on;
+pub use head::{ChainHead, head};
 pub use inspection::{ConsumerView, Inspection, SegmentRole, SegmentView};
 pub use look::inspect;
 #[cfg(feature = "test-support")]
 pub use look::inspect_on;
 #[cfg(not(feature = "test-support"))]
 pub(crate) use look::inspect_on;
+#[cfg(feature = "test-support")]
+pub use verify::verify_on;
+pub use verify::{
+    Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, verify,
+};

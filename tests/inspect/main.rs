@@ -2,6 +2,7 @@
 //! and without changing a byte.
 
 mod moments;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fs;

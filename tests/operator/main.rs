@@ -3,6 +3,7 @@
 
 mod exchange;
 mod golden;
-mod salvage;
 mod repair;
+mod salvage;
 mod scenes;
+mod verify;

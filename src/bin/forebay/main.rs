@@ -9,6 +9,7 @@ mod dump;
 mod enqueue;
 mod exchange;
 mod failure;
+mod head;
 #[cfg(feature = "sqlite")]
 mod import_sqlite;
 mod lines;
@@ -17,12 +18,13 @@ mod output;
 mod reading;
 mod record_format;
 mod record_json;
+mod repair;
 mod salvage;
 mod start;
-mod repair;
 mod stats;
 mod tail;
 mod units;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -54,6 +56,8 @@ enum Command {
     Repair(repair::Arguments),
     Stats(stats::Arguments),
     Tail(tail::Arguments),
+    Head(head::Arguments),
+    Verify(verify::Arguments),
     Bench(bench::Arguments),
     Consumer(consumer::Arguments),
     DeadLetters(dead_letters::Arguments),
@@ -75,6 +79,8 @@ fn main() -> ExitCode {
         Command::Repair(arguments) => repair::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
+        Command::Head(arguments) => head::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Consumer(arguments) => consumer::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),

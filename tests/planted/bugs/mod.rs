@@ -12,6 +12,7 @@ mod publishing;
 mod readers;
 mod sending;
 mod snapshots;
+mod verifying;
 
 use crate::table::Bug;
 
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<Bug> {
         following::BUGS,
         publishing::BUGS,
         forwarding::BUGS,
+        verifying::BUGS,
     ]
     .concat()
 }
