@@ -1,5 +1,11 @@
 //! The operator's commands on queues that are whole and on queues that are damaged: what they say,
 //! word for word, and what they do.
 
+mod consumer;
+mod dead_letters;
+mod dump;
 mod golden;
+#[cfg(feature = "sqlite")]
+mod import_sqlite;
 mod scenes;
+mod tail;
