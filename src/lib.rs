@@ -44,6 +44,8 @@
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`snapshot`]: save a state that was made of records, and take it up again.
 //! * [`inspect`]: look at a queue without opening it.
+//! * [`rebuild`]: make a queue out of records that were in another one.
+//! * [`salvage`](salvage::salvage): get every valid record out of what is left of a queue.
 //! * [`backup`]: copy a queue beside its writer, and make a queue of the copy.
 //!
 //! # Features
@@ -71,7 +73,9 @@ pub mod inspect;
 mod log;
 mod position;
 mod queue;
+pub mod rebuild;
 mod recovery;
+pub mod salvage;
 mod segment;
 mod slots;
 pub mod snapshot;

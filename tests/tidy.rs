@@ -66,6 +66,15 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rebuild",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment",
+        ],
+    ),
+    (
+        "salvage",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment", "rebuild",
         "backup",
         &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",

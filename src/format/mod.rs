@@ -22,7 +22,7 @@ mod snapshot;
 mod state;
 
 pub(crate) use chain::{Chain, RecordDigest};
-pub(crate) use control::{Control, Footer, Start};
+pub(crate) use control::{Control, Footer, Gone, Start};
 pub(crate) use cursor::{CursorSlot, consumer_id, filter_id};
 pub(crate) use defect::Defect;
 pub(crate) use fields::{narrow, wide};

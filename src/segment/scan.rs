@@ -203,7 +203,16 @@ impl Walk<'_> {
                     run.ending = if in_batch { open } else { Ending::Footer };
                     return Ok(run);
                 }
-                if !in_batch {
+                if !span.gone().is_empty() {
+                    // Whatever batch stood open lost its end with what is gone.
+                    in_batch = false;
+                    run.seen = span.next;
+                    run.to = Mark {
+                        offset,
+                        next: run.seen,
+                        chain: span.header.chain,
+                    };
+                } else if !in_batch {
                     run.to.offset = offset;
                 }
                 continue;
@@ -211,7 +220,7 @@ impl Walk<'_> {
             if self.scan.runs.is_empty() {
                 self.scan.index.note(span.header.sequence, span.offset);
             }
-            run.seen = span.header.sequence.plus(1);
+            run.seen = span.next;
             in_batch = span.header.flags.continues();
             if !in_batch {
                 run.to = Mark {
@@ -246,7 +255,7 @@ impl Walk<'_> {
             return Ok(());
         }
         match Control::of(header)? {
-            Control::Padding => Ok(()),
+            Control::Padding | Control::Gap => Ok(()),
             Control::Start => Err(Defect::Field {
                 name: "second start frame",
                 found: 1,
@@ -330,11 +339,10 @@ impl Walk<'_> {
         if !plausible {
             return Ok(false);
         }
-        if header.flags.is_control() {
+        if header.flags.is_control() && span.gone().is_empty() {
             return Ok(Control::of(header) == Ok(Control::Footer));
         }
-        let due = header.sequence.plus(1);
-        match self.next(span.end, due)? {
+        match self.next(span.end, span.next)? {
             Ok(_) => Ok(true),
             Err(defect) => Ok(self.ending(span.end, defect)? == Ending::Quiet),
         }

@@ -25,6 +25,7 @@ mod concurrent;
 mod crash_cases;
 mod damage;
 mod faults;
+mod given_up;
 mod images;
 mod lives;
 mod misplaced;
