@@ -75,6 +75,9 @@ const LAYERS: &[(&str, &[&str])] = &[
         "salvage",
         &[
             "error", "position", "event", "format", "storage", "slots", "segment", "rebuild",
+        ],
+    ),
+    (
         "backup",
         &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
