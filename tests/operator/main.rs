@@ -1,9 +1,15 @@
 //! The operator's commands on queues that are whole and on queues that are damaged: what they say,
 //! word for word, and what they do.
 
+mod consumer;
+mod dead_letters;
+mod dump;
 mod exchange;
 mod golden;
+#[cfg(feature = "sqlite")]
+mod import_sqlite;
 mod repair;
 mod salvage;
 mod scenes;
+mod tail;
 mod verify;

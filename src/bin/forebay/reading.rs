@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use forebay::{Batch, Error, Follower, GapReason, Sequence, Start};
+use forebay::inspect::inspect;
+use forebay::{Batch, Error, ErrorKind, Follower, GapReason, Sequence, Start};
 
 use crate::failure::Failure;
 use crate::note;
@@ -23,8 +24,13 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn open(path: &Path, start: Start, skips_damage: bool) -> Result<Self, Failure> {
+        let follower = Follower::open_from(path, start).map_err(|error| match error.kind() {
+            // A queue that lost its identity looks to a follower like one that is not made yet.
+            ErrorKind::NotFound => inspect(path).err().unwrap_or(error),
+            _ => error,
+        })?;
         Ok(Self {
-            follower: Follower::open_from(path, start)?,
+            follower,
             end: Sequence::new(u64::MAX),
             skips_damage,
             damaged_ranges: 0,
@@ -89,7 +95,7 @@ impl Reading {
         if ranges == 0 {
             return Ok(());
         }
-        let what = format!("{records} records in {ranges} ranges are damaged and were passed over");
+        let what = format!("damaged records passed over: {records}, in ranges: {ranges}");
         Err(Failure::Finding(what))
     }
 }

@@ -82,10 +82,14 @@ struct Replay {
 /// Drop letters for good.
 #[derive(Debug, Args)]
 #[command(after_help = DROP_EXAMPLE)]
-#[group(id = "which", required = true, multiple = false, args = ["through", "all"])]
 struct Drop {
     /// This one and all older ones.
-    #[arg(long, value_name = "SEQ")]
+    #[arg(
+        long,
+        value_name = "SEQ",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     through: Option<u64>,
     /// All of them.
     #[arg(long)]

@@ -135,7 +135,7 @@ fn tell(arguments: &Arguments, moved: &Moved, clock: &Clock) -> Result<(), Failu
     if clock.missing() > 0 {
         let missing = clock.missing();
         note(&format!(
-            "{missing} rows tell no time: they have that of the import"
+            "rows that tell no time, and have that of the import: {missing}"
         ));
     }
     let path = arguments.queue.display();

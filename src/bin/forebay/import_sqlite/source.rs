@@ -106,7 +106,8 @@ impl Source {
         let Columns { table, time, .. } = *columns;
         let known = self.names("SELECT name FROM pragma_table_xinfo(?1)", params![table])?;
         if known.is_empty() {
-            let tables = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')";
+            let tables = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') \
+                          AND substr(name, 1, 7) <> 'sqlite_'";
             let tables = self.names(tables, [])?.join(", ");
             return Err(Failure::Input {
                 what: format!("there is no table {table:?}; there are: {tables}"),

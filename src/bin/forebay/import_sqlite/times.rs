@@ -79,7 +79,7 @@ pub(super) struct Largest {
     /// The largest number, if there is any.
     pub(super) number: Option<f64>,
     /// How many texts.
-    pub(super) texts: u64,
+    pub(super) texts: i64,
 }
 
 /// Reads times, and counts those that are none.
@@ -161,7 +161,7 @@ fn whole(number: f64) -> Option<u64> {
     (0.0..18e18).contains(&number).then_some(number as u64)
 }
 
-fn unclear(column: &str, number: f64, texts: u64) -> Failure {
+fn unclear(column: &str, number: f64, texts: i64) -> Failure {
     let what = if texts > 0 {
         format!("the column {column:?} has numbers, and {texts} texts")
     } else {
