@@ -9,7 +9,7 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{Entry, ErrorKind, Integrity, QueueId, Retention, Sequence};
 use proptest::prelude::*;
 
-use crate::scene::{Kept, content, open, options, rebuild, records};
+use crate::scene::{Kept, assert_sound, content, open, options, rebuild, records};
 
 const BOTH: [Integrity; 2] = [Integrity::Chained, Integrity::Crc32c];
 
@@ -68,6 +68,7 @@ proptest! {
         let memory = MemoryDirectory::new();
         let rebuilt = rebuild(&memory, integrity, &records).expect("memory works");
         prop_assert_eq!(rebuilt.records, records.len() as u64);
+        assert_sound(&memory);
         let queue = open(&memory);
         let found = content(&queue);
         prop_assert_eq!(&found.gaps, &gaps(&records));
@@ -198,6 +199,8 @@ fn records_missing_at_both_ends_are_gaps() {
     queue.sync().expect("memory works");
     let found = content(&queue);
     assert_eq!(found.gaps, [2..5, 6..9]);
+    queue.close().expect("memory works");
+    assert_sound(&memory);
     assert_eq!(found.records[0], record);
 }
 

@@ -9,7 +9,7 @@ use forebay::storage::Directory;
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{Entry, ErrorKind, Integrity, Queue, Sequence};
 
-use crate::scene::{Content, Kept, content, open, options, rebuild};
+use crate::scene::{Content, Kept, assert_sound, content, open, options, rebuild};
 
 const BOTH: [Integrity; 2] = [Integrity::Chained, Integrity::Crc32c];
 const BLOCK: usize = 4096;
@@ -61,6 +61,7 @@ fn salvaged_with(from: &MemoryDirectory, options: &SalvageOptions) -> (Salvaged,
     let told = salvage_on(from, Arc::new(to.clone()), &options).expect("something is left");
     assert_eq!(from.fingerprint(|_| false), before, "it is only read");
     assert!(!inspect_on(&to).expect("a queue").is_damaged());
+    assert_sound(&to);
     (told, to)
 }
 

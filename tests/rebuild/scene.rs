@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use forebay::inspect::{VerifyOptions, verify_on};
 use forebay::rebuild::{Rebuild, RebuildOptions, RebuildRecord};
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{
@@ -78,6 +79,13 @@ pub(crate) fn open(memory: &MemoryDirectory) -> Queue {
         .corruption_policy(CorruptionPolicy::RefuseOpen)
         .open_on(Arc::new(memory.clone()))
         .expect("a whole queue")
+}
+
+/// Whether every byte of the queue is as its format wants it, every hash of the chain included.
+pub(crate) fn assert_sound(memory: &MemoryDirectory) {
+    let options = VerifyOptions::new().chain(true).jobs(1);
+    let found = verify_on(memory, &options, &|_| {}).expect("a queue");
+    assert!(found.findings.is_empty(), "{:#?}", found.findings);
 }
 
 /// All that the queue gives to a new consumer; there must be no damage.

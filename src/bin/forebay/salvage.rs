@@ -82,14 +82,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         as_text(&found)
     };
     output::print(&text)?;
-    if found.is_whole() {
-        return Ok(());
+    let mut missing = Vec::new();
+    match found.lost_records() {
+        0 => {}
+        1 => missing.push("a record is missing".to_owned()),
+        records => missing.push(format!("{records} records are missing")),
     }
-    let consumers = found.lost_consumers.len();
-    Err(Failure::Finding(format!(
-        "{} records are missing, and the places of {consumers} consumers are not known",
-        found.lost_records()
-    )))
+    for consumer in &found.lost_consumers {
+        missing.push(format!("the place of {} is not known", consumer.name));
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Finding(missing.join(", and ")))
+    }
 }
 
 /// An identity as `stats` shows it.

@@ -10,6 +10,7 @@ mod once;
 mod opening;
 mod publishing;
 mod readers;
+mod rebuilding;
 mod sending;
 mod snapshots;
 mod verifying;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Bug> {
         delivery::BUGS,
         once::BUGS,
         readers::BUGS,
+        rebuilding::BUGS,
         sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
