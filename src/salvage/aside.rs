@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::format::{QUARANTINE, wide};
+use crate::format::{QUARANTINE, hexadecimal, wide};
 use crate::rebuild::RebuildRecord;
 use crate::storage::{Directory, File};
 
@@ -34,8 +34,8 @@ impl<'a> Aside<'a> {
     }
 
     pub(super) fn keep(&mut self, record: &RebuildRecord<'_>) -> Result<()> {
-        let key = record.key.map(|key| u128::from_be_bytes(key));
-        let key = key.map_or_else(|| "none".to_owned(), |key| format!("{key:032x}"));
+        let key = record.key.map(hexadecimal);
+        let key = key.unwrap_or_else(|| "none".to_owned());
         let line = format!(
             "sequence {} epoch {} kind {} time {} key {key} bytes {}\n",
             record.sequence,

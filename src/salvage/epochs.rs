@@ -46,10 +46,9 @@ fn told(
     let anew = Epoch::default().following(0);
     match (before, behind) {
         (Some(before), Some(behind)) if before == behind || goes_on => before.min(behind),
-        (Some(_), Some(behind)) => behind,
         (Some(before), None) if goes_on => before,
         (Some(before), None) => current.unwrap_or(before).max(before),
-        (None, Some(behind)) => behind,
+        (_, Some(behind)) => behind,
         (None, None) => current.unwrap_or(anew),
     }
 }

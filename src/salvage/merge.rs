@@ -198,7 +198,7 @@ impl Reading {
         let limit = Offset::new(file.length()?);
         let mut stream = FrameStream::new(Arc::clone(&file), planned.framing);
         let found = stream.frame_at(planned.run.offset, limit)?;
-        let span = found.map_err(|_| changed(file.path()))?;
+        let span = found.map_err(|_defect| changed(file.path()))?;
         Ok(Self {
             file: planned.file,
             epoch: planned.epoch,

@@ -217,8 +217,7 @@ fn salvage_into(
         rebuild.keep_keys(keys);
     }
     let next = rebuild.next();
-    let rebuilt = rebuild.finish()?;
-    let mut told = Salvaged::new(rebuilt);
+    let mut told = Salvaged::new(rebuild.finish()?);
     told.lost = ranges::without(&told.rebuilt.gaps, &places.known_gaps(queue));
     told.known_gaps = ranges::both(&told.rebuilt.gaps, &places.known_gaps(queue));
     told.unproven = merged.unproven.unwrap_or(next..next);

@@ -10,7 +10,7 @@ use super::report::{FileState, ForeignQueue, SalvagedFile};
 use crate::error::Result;
 use crate::format::{
     ALIGNMENT, BLOCK_BYTES, Chain, Control, Defect, Framing, Integrity, QUARANTINE, SEGMENTS,
-    SegmentFile, SegmentHeader, Start, narrow,
+    SegmentFile, SegmentHeader, Start, narrow, temporary,
 };
 use crate::position::{Epoch, Offset, QueueId, SegmentNumber, Sequence};
 use crate::segment::{FrameStream, Span};
@@ -69,7 +69,7 @@ pub(super) fn find_places(from: &dyn Directory, quarantine: bool) -> Result<Plac
         for name in names_in(from, folder)? {
             let sort = SegmentFile::parse(&name).map(|(_, sort)| sort);
             let is_known = matches!(sort, Some(SegmentFile::Index | SegmentFile::Trash));
-            if is_known || name.ends_with(".tmp") {
+            if is_known || name.ends_with(&temporary("")) {
                 continue;
             }
             let path = format!("{folder}/{name}");

@@ -3,7 +3,7 @@
 use crate::error::{ErrorKind, Result};
 use crate::format::{
     CURSORS, CursorSlot, Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, SNAPSHOTS, STATE, Slot,
-    StateSlot, consumer_id, consumer_of, cursor_file, narrow,
+    StateSlot, consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
 };
 use crate::position::{Epoch, QueueId, Sequence};
 use crate::slots::read_slots;
@@ -36,8 +36,9 @@ pub(super) fn read_remains(from: &dyn Directory) -> Result<Remains> {
     }
     let mut states: Vec<StateSlot> = pair.iter().flat_map(|pair| pair.valid().copied()).collect();
     states.sort_by_key(|slot| slot.generation);
-    let mut snapshots = names_in(from, SNAPSHOTS)?;
-    snapshots.retain(|name| name.ends_with(".snapshot"));
+    let snapshots = names_in(from, SNAPSHOTS)?;
+    let snapshots = snapshots.iter().filter_map(|name| snapshot_of(name));
+    let snapshots = snapshots.map(str::to_owned).collect();
     Ok(Remains {
         identity: read_identity(from)?,
         states,

@@ -38,12 +38,14 @@ fn a_rebuild_that_any_call_interrupts_leaves_no_queue_or_the_whole_one() {
     let all = FaultyDirectory::over_memory(MemoryDirectory::new());
     rebuild_on(&all).expect("nothing fails");
     let (mut none, mut whole) = (0, 0);
-    for nth in 1..=all.calls() {
+    // The last one is for none: success.
+    for nth in 1..=all.calls() + 1 {
         for failure in [Failure::Io, Failure::Full, Failure::Torn { bytes: 100 }] {
             let memory = MemoryDirectory::new();
             let faulty = FaultyDirectory::over_memory(memory.clone());
             faulty.plan(Fault::nth_call(nth, failure).for_ever());
             let outcome = rebuild_on(&faulty);
+            assert_eq!(outcome.is_ok(), nth > all.calls(), "call {nth}");
             let images = [
                 memory.crash_keeping_all(),
                 memory.crash_losing_all(),

@@ -88,6 +88,7 @@ fn the_new_queue_shows_no_damage_and_opens_cleanly_even_after_power_loss() {
         assert_eq!(found.integrity, integrity);
         assert_eq!((found.first, found.next), (rebuilt.first, rebuilt.next));
         assert_eq!(found.durable, rebuilt.next);
+        assert_eq!(content(&open(&memory)).records, records(300));
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "salvage/merge.rs",
         within: "fn settle(",
         find: "(one.epoch, Reverse((one.file, one.span.offset)))",
-        replace: "(Reverse(one.epoch), one.file, one.span.offset)",
+        replace: "(Epoch::new(!one.epoch.get()), Reverse((one.file, one.span.offset)))",
         killer: "rebuild salvaging::of_two_records_with_one_sequence_the_newer_epoch_goes_out_and_the_other_is_kept",
     },
     Bug {
