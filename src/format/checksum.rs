@@ -38,7 +38,8 @@ impl MaskSeed {
 
     /// The mask of the frame at `offset`, which is below `SEGMENT_BYTES_MAX`.
     pub(super) fn at(self, offset: Offset) -> u32 {
-        ::crc32c::crc32c_append(self.0, &units(offset).to_le_bytes())
+        let units = units_of(offset);
+        ::crc32c::crc32c_append(self.0, &units.to_le_bytes())
     }
 
     /// The seed that gives `mask` at `offset`. There is exactly one: every step of a CRC can be
@@ -48,11 +49,11 @@ impl MaskSeed {
         for _ in 0..u32::BITS {
             register = step_back(register);
         }
-        Self(!(register ^ units(offset)))
+        Self(!(register ^ units_of(offset)))
     }
 }
 
-fn units(offset: Offset) -> u32 {
+fn units_of(offset: Offset) -> u32 {
     let units = offset.get().checked_div(ALIGNMENT).unwrap_or(0);
     u32::try_from(units).unwrap_or(u32::MAX)
 }

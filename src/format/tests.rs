@@ -1386,3 +1386,42 @@ fn the_tables_of_slots_agree_with_the_code() {
         &cursor,
     );
 }
+
+proptest! {
+    #[test]
+    fn a_frame_alone_tells_how_all_frames_of_its_file_are_masked(
+        payload in proptest::collection::vec(any::<u8>(), 0..200),
+        queue: [u8; 16],
+        salt: u64,
+        (here, there) in (512..1_u64 << 30, 512..1_u64 << 30),
+        chained: bool,
+        flipped: u16,
+    ) {
+        let integrity = if chained { Integrity::Chained } else { Integrity::Crc32c };
+        let framing = Framing::new(QueueId::new(queue), salt, integrity);
+        let (here, there) = (Offset::new(here * ALIGNMENT), Offset::new(there * ALIGNMENT));
+        let header = FrameHeader {
+            payload_checksum: framing.digest(&payload).checksum,
+            length: u32::try_from(payload.len()).expect("a short payload"),
+            kind: 3,
+            flags: Flags::RECORD,
+            sequence: Sequence::new(9),
+            time: 5,
+            watermark: Sequence::new(9),
+            chain: Chain::default(),
+        };
+        let frame_at = |offset| {
+            let mut bytes = Vec::new();
+            framing.encode(&header, &payload, offset, &mut bytes);
+            bytes
+        };
+        let found = Framing::recovered(&frame_at(here), here, integrity).expect("a frame");
+        let other = frame_at(there);
+        prop_assert_eq!(found.decode_header(&other, there), Ok(header));
+        prop_assert_eq!(found.payload(&header, &other), Ok(&payload[..]));
+        let covered = narrow(framing.header_bytes()) + payload.len();
+        let mut damaged = frame_at(here);
+        damaged[usize::from(flipped) % covered] ^= 1;
+        prop_assert!(Framing::recovered(&damaged, here, integrity).is_none());
+    }
+}

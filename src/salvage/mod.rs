@@ -99,7 +99,8 @@ pub fn salvage(
         return Err(Error::at(ErrorKind::InvalidInput, what, to));
     }
     let found = look(&from, options)?;
-    salvage_into(&from, Arc::new(DiskDirectory::create(to)?), found, options)
+    let to: Arc<dyn Directory> = Arc::new(DiskDirectory::create(to)?);
+    salvage_into(&from, &to, found, options)
 }
 
 /// The same in any storage.
@@ -108,13 +109,17 @@ pub fn salvage(
 ///
 /// As for [`salvage`].
 #[cfg(feature = "test-support")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "as everything that is given a storage"
+)]
 pub fn salvage_on(
     from: &dyn Directory,
     to: Arc<dyn Directory>,
     options: &SalvageOptions,
 ) -> Result<Salvaged> {
     let found = look(from, options)?;
-    salvage_into(from, to, found, options)
+    salvage_into(from, &to, found, options)
 }
 
 /// What was found, before anything is written.
@@ -180,7 +185,7 @@ fn choose(
 
 fn salvage_into(
     from: &dyn Directory,
-    to: Arc<dyn Directory>,
+    to: &Arc<dyn Directory>,
     found: Found,
     options: &SalvageOptions,
 ) -> Result<Salvaged> {
@@ -198,16 +203,17 @@ fn salvage_into(
     let integrity = integrity.or_else(|| places.integrity_of(queue));
     let created = identity.map(|identity| identity.created);
     let created = created.or_else(|| places.oldest_time(queue)).unwrap_or(0);
+    let created = UNIX_EPOCH.checked_add(Duration::from_nanos(created));
     let rebuild_options = RebuildOptions::new()
         .id(queue)
         .integrity(integrity.unwrap_or_default())
         .first(first)
-        .created(UNIX_EPOCH + Duration::from_nanos(created))
+        .created(created.unwrap_or(UNIX_EPOCH))
         .epoch_above(remains.epoch_of(queue).max(places.epoch_of(queue)));
     let rebuild_options = options.apply(rebuild_options);
-    let mut rebuild = Rebuild::create_in(Arc::clone(&to), &rebuild_options)?;
+    let mut rebuild = Rebuild::create_in(Arc::clone(to), &rebuild_options)?;
     let mut merge = Merge::new(from, &places, queue, (first, watermark));
-    let mut aside = Aside::new(&*to);
+    let mut aside = Aside::new(&**to);
     merge.run(&mut rebuild, &mut aside)?;
     rebuild.skip_to(watermark)?;
     let merged = merge.finish();

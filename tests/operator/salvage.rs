@@ -47,8 +47,8 @@ fn with_json_it_is_one_object_with_the_same_facts() {
     let told: Value = serde_json::from_slice(&output.stdout).expect("one document");
     let (first, last) = (scene.damaged.first(), scene.damaged.last());
     let (first, last) = (first.expect("damage"), last.expect("damage"));
-    let lost = serde_json::json!([{"first": first, "next": last + 1}]);
-    assert_eq!(told["lost"], lost);
+    let gone = serde_json::json!([{"first": first, "next": last + 1}]);
+    assert_eq!(told["lost"], gone);
     assert_eq!(told["lost_records"], scene.damaged.len());
     assert_eq!(told["records"], scene.undamaged().len());
     assert_eq!(told["consumers"].as_array().map(Vec::len), Some(2));

@@ -81,6 +81,11 @@ pub(crate) fn open(memory: &MemoryDirectory) -> Queue {
         .expect("a whole queue")
 }
 
+/// Whether the file `name` is a segment by its name.
+pub(crate) fn is_segment(name: &str) -> bool {
+    name.strip_suffix(".log").is_some()
+}
+
 /// Whether every byte of the queue is as its format wants it, every hash of the chain included.
 pub(crate) fn assert_sound(memory: &MemoryDirectory) {
     let options = VerifyOptions::new().chain(true).jobs(1);
@@ -144,7 +149,9 @@ pub(crate) fn records(count: u64) -> Vec<Kept> {
         epoch: (1 + number / 70) << 32,
         kind: u16::try_from(number % 5).expect("a small number"),
         time: 1_700_000_000_000_000_000 + number,
-        key: (number % 3 == 0).then(|| u128::from(number).to_le_bytes()),
+        key: number
+            .is_multiple_of(3)
+            .then(|| u128::from(number).to_le_bytes()),
         payload: vec![u8::try_from(number % 251).expect("a byte"); payload_bytes(number)],
     };
     (0..count).map(record).collect()

@@ -294,6 +294,6 @@ fn remarkable(file: &SalvagedFile) -> Option<String> {
         )),
         FileState::Foreign => Some("of another queue".to_owned()),
         FileState::LaterVersion => Some("of a later version; left out".to_owned()),
-        _ => Some("no record could be found in it".to_owned()),
+        FileState::Unreadable | _ => Some("no record could be found in it".to_owned()),
     }
 }

@@ -37,7 +37,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn append(",
         find: "growing.segment.header.epoch != record.epoch",
         replace: "false",
-        killer: "rebuild making::what_is_pushed_comes_out_with_gaps_where_records_are_missing",
+        killer: "rebuild making::without_its_state_every_record_is_still_proven_durable",
     },
     Bug {
         name: "rebuilt-chain-without-epochs",
@@ -46,7 +46,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn begin(",
         find: "self.epoch != Some(epoch)",
         replace: "self.epoch.is_none()",
-        killer: "rebuild making::what_is_pushed_comes_out_with_gaps_where_records_are_missing",
+        killer: "rebuild making::the_new_queue_shows_no_damage_and_opens_cleanly_even_after_power_loss",
     },
     Bug {
         name: "rebuild-into-a-full-directory",

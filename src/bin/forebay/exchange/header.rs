@@ -57,7 +57,7 @@ impl Header {
     pub(crate) fn of(queue: &Inspection, first: Sequence, next: Sequence) -> Self {
         let integrity = match queue.integrity {
             Integrity::Crc32c => "crc32c",
-            _ => "chained",
+            Integrity::Chained | _ => "chained",
         };
         Self {
             format: FORMAT.to_owned(),
