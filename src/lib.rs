@@ -44,6 +44,9 @@
 //! * [`Listener`]: hear what happens, for metrics and logs.
 //! * [`snapshot`]: save a state that was made of records, and take it up again.
 //! * [`inspect`]: look at a queue without opening it.
+//! * [`rebuild`]: make a queue out of records that were in another one.
+//! * [`salvage`](salvage::salvage): get every valid record out of what is left of a queue.
+//! * [`backup`]: copy a queue beside its writer, and make a queue of the copy.
 //!
 //! # Features
 //!
@@ -56,6 +59,7 @@
 //! * `tracing`: `tracing::TracingListener`, the same as events, and spans around publishing.
 //! * `test-support`: in-memory and faulty storage for tests. Not covered by semver.
 
+pub mod backup;
 mod buffer;
 mod consumer;
 mod error;
@@ -69,7 +73,10 @@ pub mod inspect;
 mod log;
 mod position;
 mod queue;
+pub mod rebuild;
 mod recovery;
+pub mod repair;
+pub mod salvage;
 mod segment;
 mod slots;
 pub mod snapshot;

@@ -65,6 +65,31 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
         ],
     ),
+    (
+        "rebuild",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment",
+        ],
+    ),
+    (
+        "salvage",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment", "rebuild",
+        ],
+    ),
+    (
+        "backup",
+        &[
+            "error", "position", "event", "format", "storage", "slots", "segment", "recovery",
+            "inspect",
+        ],
+    ),
+    (
+        "repair",
+        &[
+            "error", "position", "format", "storage", "slots", "segment", "recovery",
+        ],
+    ),
     // Not in any program: built for fuzz targets and tests alone.
     (
         "fuzzing",

@@ -26,6 +26,7 @@ impl Consumer {
                     return Ok(Some(span));
                 }
                 Found::Record(span) => self.reader.pass(&span),
+                Found::Gone(span) => self.pass_gone(&span)?,
                 Found::End => {
                     self.pass_over()?;
                     return Ok(None);
@@ -106,6 +107,28 @@ impl Consumer {
         join_gap(&mut self.gaps, gap);
     }
 
+    /// Passes over records that a repair gave up: they are known to be gone, and no error.
+    fn pass_gone(&mut self, span: &Span) -> Result<()> {
+        let gone = self.reader.next()..span.next;
+        self.move_past_damage(gone.end)?;
+        self.reader.pass(span);
+        self.spans.clear();
+        self.note_gap(Gap::new(gone, GapReason::Damaged));
+        Ok(())
+    }
+
+    /// Written before anything else happens: what is skipped must not come back.
+    fn move_past_damage(&mut self, end: Sequence) -> Result<()> {
+        if !self.window.is_empty() {
+            return Ok(());
+        }
+        let next = Place::new(end, None);
+        self.write_cursor(next, None)?;
+        self.log.floor().move_consumer(&self.lease.name, next);
+        self.log.cursor_moved();
+        Ok(())
+    }
+
     fn meet_damage(&mut self, corruption: Corruption) -> Result<()> {
         if self.reported.as_ref() != Some(&corruption.range) {
             self.reported = Some(corruption.range.clone());
@@ -121,13 +144,7 @@ impl Consumer {
         let name = corruption.file.file_name().and_then(|name| name.to_str());
         self.log
             .copy_damage_aside(corruption, name.unwrap_or_default());
-        // Written before anything else happens: what is skipped must not come back.
-        let next = Place::new(corruption.range.end, None);
-        if self.window.is_empty() {
-            self.write_cursor(next, None)?;
-            self.log.floor().move_consumer(&self.lease.name, next);
-            self.log.cursor_moved();
-        }
+        self.move_past_damage(corruption.range.end)?;
         self.reader.skip(&corruption.range)?;
         self.spans.clear();
         let gap = Gap::new(corruption.range.clone(), GapReason::Damaged);

@@ -277,7 +277,7 @@ impl Consumer {
         match self.reader.peek(limit)? {
             Found::Damage(corruption) if self.log.first() > corruption.range.start => Ok(None),
             Found::Damage(corruption) => self.skip_damage(&corruption).map(Some),
-            Found::Record(_) | Found::End => Ok(None),
+            Found::Record(_) | Found::Gone(_) | Found::End => Ok(None),
         }
     }
 

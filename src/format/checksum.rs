@@ -15,13 +15,17 @@
 use super::ALIGNMENT;
 use crate::position::{Offset, QueueId};
 
+/// Castagnoli's, lowest bit first.
+const POLYNOMIAL: u32 = 0x82F6_3B78;
+const HIGHEST_BIT: u32 = 1 << 31;
+
 /// The CRC-32C of `bytes`.
 pub(super) fn crc32c(bytes: &[u8]) -> u32 {
     ::crc32c::crc32c(bytes)
 }
 
 /// What the masks of one segment are made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MaskSeed(u32);
 
 impl MaskSeed {
@@ -34,15 +38,53 @@ impl MaskSeed {
 
     /// The mask of the frame at `offset`, which is below `SEGMENT_BYTES_MAX`.
     pub(super) fn at(self, offset: Offset) -> u32 {
-        let units = offset.get().checked_div(ALIGNMENT).unwrap_or(0);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let units = units_of(offset);
         ::crc32c::crc32c_append(self.0, &units.to_le_bytes())
+    }
+
+    /// The seed that gives `mask` at `offset`. There is exactly one: every step of a CRC can be
+    /// taken back, and four bytes of input are 32 steps.
+    pub(super) fn giving(mask: u32, offset: Offset) -> Self {
+        let mut register = !mask;
+        for _ in 0..u32::BITS {
+            register = step_back(register);
+        }
+        Self(!(register ^ units_of(offset)))
+    }
+}
+
+fn units_of(offset: Offset) -> u32 {
+    let units = offset.get().checked_div(ALIGNMENT).unwrap_or(0);
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
+/// The register before one bit was taken in. A bit that was set on its way out has left the
+/// polynomial's highest bit behind, which nothing else sets.
+fn step_back(register: u32) -> u32 {
+    if register & HIGHEST_BIT == 0 {
+        register << 1
+    } else {
+        ((register ^ POLYNOMIAL) << 1) | 1
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_mask_gives_back_the_seed_that_made_it(
+            queue: [u8; 16],
+            salt: u64,
+            unit in 0..u32::MAX,
+        ) {
+            let seed = MaskSeed::new(QueueId::new(queue), salt);
+            let offset = Offset::new(u64::from(unit) * ALIGNMENT);
+            prop_assert_eq!(MaskSeed::giving(seed.at(offset), offset), seed);
+        }
+    }
 
     #[test]
     fn the_polynomial_is_castagnoli() {

@@ -1,4 +1,4 @@
-//! Control frames: start, footer and padding. They take no sequence and are not in the chain.
+//! Control frames: start, footer, padding and gap. They take no sequence and are not in the chain.
 //!
 //! Their header's sequence is that of the next record, and its hash field the chain at that point.
 
@@ -20,6 +20,8 @@ pub(crate) enum Control {
     Footer,
     /// Fills the rest of a sector or page between two commits.
     Padding,
+    /// Stands in the place of records that a repair gave up.
+    Gap,
 }
 
 impl Control {
@@ -28,6 +30,7 @@ impl Control {
             Self::Start => 1,
             Self::Footer => 2,
             Self::Padding => 3,
+            Self::Gap => 4,
         }
     }
 
@@ -36,6 +39,7 @@ impl Control {
             1 => Ok(Self::Start),
             2 => Ok(Self::Footer),
             3 => Ok(Self::Padding),
+            4 => Ok(Self::Gap),
             found => Err(Defect::Field {
                 name: "control kind",
                 found: u64::from(found),
@@ -124,5 +128,41 @@ impl Footer {
             count: fields.u64()?,
             bytes: fields.u64()?,
         })
+    }
+}
+
+/// The body of a gap frame; the first sequence that is gone is in its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// The sequence of the record that follows.
+    pub(crate) next: Sequence,
+}
+
+impl Gone {
+    pub(crate) const BODY_BYTES: u32 = 8;
+
+    pub(crate) fn encode(self) -> Vec<u8> {
+        body(&[self.next.get()])
+    }
+
+    /// What a gap frame with this header and payload gives up. Without a payload that is the one
+    /// record of its header: the place of an empty record has no room for more.
+    pub(crate) fn decode(header: &FrameHeader, payload: &[u8]) -> Result<Self, Defect> {
+        if payload.is_empty() {
+            let next = header.sequence.plus(1);
+            return Ok(Self { next });
+        }
+        let next = FieldReader::new(payload).u64().ok_or(Defect::Short {
+            needed: u64::from(Self::BODY_BYTES),
+            found: super::wide(payload.len()),
+        })?;
+        if next <= header.sequence.get() {
+            return Err(Defect::Field {
+                name: "end of a gap",
+                found: next,
+            });
+        }
+        let next = Sequence::new(next);
+        Ok(Self { next })
     }
 }

@@ -32,7 +32,7 @@ impl Flags {
     const ALWAYS: u16 = 1;
     /// More frames of the same batch follow.
     const CONTINUES: u16 = 1 << 1;
-    /// No record: a start, a footer or padding.
+    /// No record: a start, a footer, padding or a gap.
     const CONTROL: u16 = 1 << 3;
     /// The payload area begins with a key.
     const KEYED: u16 = 1 << 2;
@@ -117,6 +117,35 @@ impl Framing {
             seed: MaskSeed::new(queue, salt),
             integrity,
         }
+    }
+
+    /// The framing under which the bytes at `offset` are a whole frame, if there is one.
+    ///
+    /// A frame's two checksums are masked alike, so that each of them alone gives the mask, and
+    /// the mask gives what it was made of. Random bytes agree once in 2^32: nothing is proven
+    /// before another frame of the file holds under the same framing.
+    pub(crate) fn recovered(bytes: &[u8], offset: Offset, integrity: Integrity) -> Option<Self> {
+        let end = Self::supposed_bytes(bytes, integrity)?;
+        let fields = Fields::read(bytes, integrity)?;
+        let start = narrow(end.saturating_sub(u64::from(fields.length)));
+        let payload = bytes.get(start..narrow(end))?;
+        let mask = fields.header_checksum ^ crc32c(bytes.get(4..start)?);
+        (fields.payload_checksum ^ crc32c(payload) == mask).then(|| Self {
+            seed: MaskSeed::giving(mask, offset),
+            integrity,
+        })
+    }
+
+    /// Bytes of the frame that may begin `bytes`, as its unproven length has it; `None` where no
+    /// frame of this sort begins. For whoever has to read the whole frame first.
+    pub(crate) fn supposed_bytes(bytes: &[u8], integrity: Integrity) -> Option<u64> {
+        let fields = Fields::read(bytes, integrity)?;
+        Flags::from_bits(fields.flags)?;
+        let lead = match integrity {
+            Integrity::Chained => HEADER_BYTES_CHAINED,
+            Integrity::Crc32c => HEADER_BYTES_PLAIN,
+        };
+        (fields.watermark <= fields.sequence).then(|| lead.saturating_add(u64::from(fields.length)))
     }
 
     /// Bytes of a frame header.

@@ -22,7 +22,7 @@ mod snapshot;
 mod state;
 
 pub(crate) use chain::{Chain, RecordDigest};
-pub(crate) use control::{Control, Footer, Start};
+pub(crate) use control::{Control, Footer, Gone, Start};
 pub(crate) use cursor::{CursorSlot, consumer_id, filter_id};
 pub(crate) use defect::Defect;
 pub(crate) use fields::{narrow, wide};
@@ -32,8 +32,9 @@ pub(crate) use index::{IndexEntry, IndexHeader};
 pub(crate) use keys::{KEY_BYTES, Key, KeyEntry, KeyFile};
 pub(crate) use names::{
     CURSORS, IDENTITY, KEYS, LOCK, QUARANTINE, SEGMENTS, SNAPSHOTS, STATE, SegmentFile,
-    consumer_of, cursor_file, is_segment_number, is_unfinished_snapshot, quarantined_snapshot,
-    segment_file, snapshot_file, snapshot_of, temporary, unfinished_snapshot, valid_consumer_name,
+    consumer_of, cursor_file, hexadecimal, is_segment_number, is_unfinished_snapshot,
+    quarantined_snapshot, segment_file, snapshot_file, snapshot_of, temporary, unfinished_snapshot,
+    valid_consumer_name,
 };
 pub(crate) use segment_header::SegmentHeader;
 pub(crate) use slot::{Pair, Slot};

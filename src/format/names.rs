@@ -123,10 +123,11 @@ pub(crate) fn quarantined_snapshot(id: [u8; 16], random: u64) -> String {
     format!("{QUARANTINE}/{id}-{random:016x}{SNAPSHOT_SUFFIX}")
 }
 
-fn hexadecimal(id: [u8; 16]) -> String {
+/// The hexadecimal digits of `bytes`.
+pub(crate) fn hexadecimal<const N: usize>(bytes: [u8; N]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     let both = |byte: u8| [digit(byte >> 4), digit(byte & 15)];
-    id.into_iter().flat_map(both).collect()
+    bytes.into_iter().flat_map(both).collect()
 }
 
 /// Whether `name` can name a consumer or a snapshot; otherwise what is wrong with it.

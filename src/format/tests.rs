@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 
-use super::control::{Footer, Start};
+use super::control::{Footer, Gone, Start};
 use super::cursor::consumer_id;
 use super::frame::{Flags, FrameHeader, Framing};
 use super::index::{IndexEntry, IndexHeader};
@@ -38,6 +38,9 @@ const FOOTER_FRAME_BYTES: &str = "eb4c059cfa00d9d8180000000200090058575655545352
 
 const PADDING_FRAME_BYTES: &str = "ebd4760de30130c40800000003000900585756555453525168676665646362\
     6178777675747372710000000000000000";
+
+const GAP_FRAME_BYTES: &str = "a1dafb52e6a42875080000000400090058575655545352516867666564636261\
+    78777675747372719897969594939291";
 
 const STATE_BYTES: &str = "464259535441544501000000900000000807060504030201101112131415161718191a\
     1b1c1d1e1f2827262524232221010000000000000038373635343332314847464544434241585756555453525168\
@@ -294,6 +297,7 @@ fn decode_frame(bytes: &[u8], integrity: Integrity, offset: Offset) -> Result<St
         Control::Start => Start::decode(payload).map(|body| text(&(header, body))),
         Control::Footer => Footer::decode(payload).map(|body| text(&(header, body))),
         Control::Padding => Ok(text(&(header, payload))),
+        Control::Gap => Gone::decode(&header, payload).map(|body| text(&(header, body))),
     }
 }
 
@@ -333,6 +337,9 @@ fn goldens() -> Vec<Golden> {
         }),
         golden("padding frame", PADDING_FRAME_BYTES, 0..0, |bytes| {
             decode_frame(bytes, Integrity::Crc32c, Offset::new(0x3000))
+        }),
+        golden("gap frame", GAP_FRAME_BYTES, 0..0, |bytes| {
+            decode_frame(bytes, Integrity::Crc32c, Offset::new(0x4000))
         }),
         golden("STATE", STATE_BYTES, 0..0, |bytes| {
             StateSlot::decode(bytes).map(|slot| text(&slot))
@@ -499,6 +506,44 @@ fn control_frames_are_written_as_the_goldens_and_read_back() {
 
     let padding = encode_control(Integrity::Crc32c, Control::Padding, &[0; 8], 0x3000);
     assert_eq!(padding, bytes_of(PADDING_FRAME_BYTES));
+
+    let gone = Gone {
+        next: Sequence::new(counting(0x91)),
+    };
+    let bytes = bytes_of(GAP_FRAME_BYTES);
+    let written = encode_control(Integrity::Crc32c, Control::Gap, &gone.encode(), 0x4000);
+    assert_eq!(written, bytes);
+    let header = framing(Integrity::Crc32c).decode_header(&bytes, Offset::new(0x4000));
+    let header = header.expect("a good frame");
+    let body = bytes.get(40..).expect("a body");
+    assert_eq!(Gone::decode(&header, body), Ok(gone));
+}
+
+#[test]
+fn a_gap_ends_behind_its_beginning() {
+    let header = frame_header(Integrity::Crc32c, Flags::CONTROL_FRAME);
+    let first = header.sequence.get();
+    let decoded = |body: &[u8]| Gone::decode(&header, body).map(|gone| gone.next.get());
+    assert_eq!(decoded(&[]), Ok(first + 1));
+    assert_eq!(decoded(&(first + 1).to_le_bytes()), Ok(first + 1));
+    assert_eq!(
+        decoded(&[&(first + 9).to_le_bytes()[..], &[7; 9]].concat()),
+        Ok(first + 9)
+    );
+    for found in [first, first - 1, 0] {
+        let name = "end of a gap";
+        assert_eq!(
+            decoded(&found.to_le_bytes()),
+            Err(Defect::Field { name, found })
+        );
+    }
+    assert_eq!(
+        decoded(&[1; 7]),
+        Err(Defect::Short {
+            needed: 8,
+            found: 7
+        })
+    );
 }
 
 #[test]
@@ -553,7 +598,7 @@ fn flags_and_kinds_that_no_writer_sets_are_refused_under_a_good_checksum() {
         assert_eq!(crafted(found), Err(Defect::Flags { found }), "bit {bit}");
     }
     let mut header = frame_header(Integrity::Crc32c, Flags::CONTROL_FRAME);
-    for kind in [0, 4, u16::MAX] {
+    for kind in [0, 5, u16::MAX] {
         header.kind = kind;
         let defect = Defect::Field {
             name: "control kind",
@@ -1340,4 +1385,43 @@ fn the_tables_of_slots_agree_with_the_code() {
         &bytes_of(CURSOR_BYTES),
         &cursor,
     );
+}
+
+proptest! {
+    #[test]
+    fn a_frame_alone_tells_how_all_frames_of_its_file_are_masked(
+        payload in proptest::collection::vec(any::<u8>(), 0..200),
+        queue: [u8; 16],
+        salt: u64,
+        (here, there) in (512..1_u64 << 30, 512..1_u64 << 30),
+        chained: bool,
+        flipped: u16,
+    ) {
+        let integrity = if chained { Integrity::Chained } else { Integrity::Crc32c };
+        let framing = Framing::new(QueueId::new(queue), salt, integrity);
+        let (here, there) = (Offset::new(here * ALIGNMENT), Offset::new(there * ALIGNMENT));
+        let header = FrameHeader {
+            payload_checksum: framing.digest(&payload).checksum,
+            length: u32::try_from(payload.len()).expect("a short payload"),
+            kind: 3,
+            flags: Flags::RECORD,
+            sequence: Sequence::new(9),
+            time: 5,
+            watermark: Sequence::new(9),
+            chain: Chain::default(),
+        };
+        let frame_at = |offset| {
+            let mut bytes = Vec::new();
+            framing.encode(&header, &payload, offset, &mut bytes);
+            bytes
+        };
+        let found = Framing::recovered(&frame_at(here), here, integrity).expect("a frame");
+        let other = frame_at(there);
+        prop_assert_eq!(found.decode_header(&other, there), Ok(header));
+        prop_assert_eq!(found.payload(&header, &other), Ok(&payload[..]));
+        let covered = narrow(framing.header_bytes()) + payload.len();
+        let mut damaged = frame_at(here);
+        damaged[usize::from(flipped) % covered] ^= 1;
+        prop_assert!(Framing::recovered(&damaged, here, integrity).is_none());
+    }
 }

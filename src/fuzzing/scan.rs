@@ -29,7 +29,7 @@ impl Built {
         let choice = input.byte();
         let count = usize::from(input.byte());
         let continues = choice & 0x80 != 0;
-        match choice % 12 {
+        match choice % 13 {
             0..=3 => segment.record(input.take(count), continues),
             4 => segment.control(
                 u64::from(Control::Padding.kind()),
@@ -37,8 +37,9 @@ impl Built {
                 &vec![0; count],
             ),
             5 => segment.footer(),
+            6 => segment.gap(u64::from(choice >> 4) + 1, count),
             _ => {
-                let wrong = Self::wrong(segment, choice % 12, count, input);
+                let wrong = Self::wrong(segment, choice % 13, count, input);
                 let begin = segment.bytes.len();
                 segment.bytes.extend_from_slice(&wrong);
                 let aligned = segment.bytes.len().next_multiple_of(narrow(ALIGNMENT));
@@ -52,7 +53,7 @@ impl Built {
         }
         if !self.is_broken {
             self.good.push((segment.offset(), segment.due));
-            self.is_broken = choice % 12 == 5;
+            self.is_broken = choice % 13 == 5;
         }
         debug_assert!(segment.offset() > offset, "every piece has bytes");
     }
@@ -62,9 +63,9 @@ impl Built {
         let (due, offset) = (segment.due, segment.offset());
         let lead = segment.framing.header_bytes();
         match choice {
-            6 => vec![0; count + 1],
+            7 => vec![0; count + 1],
             // A record from further on, with or without the room for those before it.
-            7 => {
+            8 => {
                 let mut bytes = vec![0xaa; count % 4 * narrow(lead)];
                 let there = offset.plus(wide(bytes.len()));
                 let sequence = due + 1 + u64::from(input.byte() % 4);
@@ -72,15 +73,15 @@ impl Built {
                 bytes
             }
             // The frame due, but for another place.
-            8 => segment.frame(due, input.take(count), false, offset.plus(ALIGNMENT)),
+            9 => segment.frame(due, input.take(count), false, offset.plus(ALIGNMENT)),
             // A record that holds the frame that would be due inside of it, and lost its header.
-            9 => {
+            10 => {
                 let inner = segment.frame(due, &[2; 5], false, offset.plus(lead));
                 let mut frame = segment.frame(due, &inner, false, offset);
                 frame[4] ^= 1;
                 frame
             }
-            10 => {
+            11 => {
                 let mut frame = segment.frame(due, input.take(count), false, offset);
                 let bit = narrow(u64::from(input.short())) % (narrow(lead) * 8);
                 frame[bit / 8] ^= 1 << (bit % 8);
@@ -218,7 +219,7 @@ fn walked(segment: &Segment, run: &Run, limit: Offset) -> Option<Sequence> {
         assert_eq!(span.header.sequence, due, "{run:?}");
         assert!(span.end > offset && span.end <= limit);
         largest = largest.max(Some(span.header.watermark));
-        due = due.plus(u64::from(!span.header.flags.is_control()));
+        due = span.next;
         offset = span.end;
     }
     assert_eq!((offset, due), (run.to.offset, run.to.next), "{run:?}");

@@ -1,8 +1,8 @@
 //! A segment file put together frame by frame, right or wrong, and read again.
 
 use crate::format::{
-    Chain, Control, Flags, Footer, FrameHeader, Framing, Integrity, SegmentFile, SegmentHeader,
-    Start, segment_file, wide,
+    Chain, Control, Flags, Footer, FrameHeader, Framing, Gone, Integrity, SegmentFile,
+    SegmentHeader, Start, segment_file, wide,
 };
 use crate::position::{Epoch, Offset, QueueId, SegmentNumber, Sequence};
 use crate::segment::{NewSegment, Segment, SegmentScan, scan};
@@ -72,6 +72,18 @@ impl SegmentBytes {
         };
         let kind = u64::from(Control::Footer.kind());
         self.control(kind, (self.due, self.due), &footer.encode());
+    }
+
+    /// A gap of `records`, with `bytes` more than it needs.
+    pub(super) fn gap(&mut self, records: u64, bytes: usize) {
+        let next = self.due + records;
+        let mut body = Gone {
+            next: Sequence::new(next),
+        }
+        .encode();
+        body.resize(body.len() + bytes, 0);
+        self.control(u64::from(Control::Gap.kind()), (self.due, 0), &body);
+        self.due = next;
     }
 
     /// The record that is due.

@@ -14,7 +14,7 @@ use super::notices::{Notice, Notices};
 use super::{Log, Overflow};
 use crate::error::{FullReason, Result};
 use crate::event::{Gap, GapReason};
-use crate::format::Control;
+use crate::format::{Control, FrameHeader};
 use crate::position::Sequence;
 use crate::segment::resync;
 
@@ -82,7 +82,9 @@ impl Log {
             return Ok(None);
         };
         let header = here.stream.header_at(here.offset, here.limit)?;
-        let header = header.ok().filter(|header| header.sequence == sequence);
+        let is_it =
+            |header: &FrameHeader| header.sequence == sequence && !header.flags.is_control();
+        let header = header.ok().filter(is_it);
         let age = |time| Duration::from_nanos(self.host.now().saturating_sub(time));
         Ok(header.map(|header| age(header.time)))
     }
@@ -256,6 +258,15 @@ impl Log {
         loop {
             let here = &mut oldest.here;
             match here.stream.header_at(here.offset, here.limit)? {
+                Ok(header)
+                    if Control::of(&header) == Ok(Control::Gap) && header.flags.is_control() =>
+                {
+                    let Ok(span) = here.stream.frame_at(here.offset, here.limit)? else {
+                        return Ok(None);
+                    };
+                    here.offset = span.end;
+                    oldest.next = oldest.next.max(span.next);
+                }
                 Ok(header) if header.flags.is_control() => {
                     if Control::of(&header) != Ok(Control::Footer) {
                         let bytes = here.segment.framing.frame_bytes(header.length);

@@ -220,6 +220,7 @@ fn collect(here: &mut Here, range: &Range<Sequence>, entries: &mut Vec<KeyEntry>
                 if Control::of(&span.header) == Ok(Control::Footer) {
                     break;
                 }
+                due = due.max(span.gone().end);
                 here.offset = span.end;
             }
             Ok(span) => {
@@ -228,7 +229,7 @@ fn collect(here: &mut Here, range: &Range<Sequence>, entries: &mut Vec<KeyEntry>
                 if let Some(key) = key.filter(|_| range.contains(&sequence)) {
                     entries.push(KeyEntry { key, sequence });
                 }
-                due = due.max(sequence.plus(1));
+                due = due.max(span.next);
                 here.offset = span.end;
             }
             Err(_) => match resync(&here.segment, here.offset, due)? {

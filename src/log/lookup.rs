@@ -134,7 +134,7 @@ impl Log {
         loop {
             match reader.peek(self.next_written())? {
                 Found::Record(span) if span.header.time >= time => return Ok(span.header.sequence),
-                Found::Record(span) => reader.pass(&span),
+                Found::Record(span) | Found::Gone(span) => reader.pass(&span),
                 Found::End => return Ok(reader.next()),
                 Found::Damage(corruption) => reader.skip(&corruption.range)?,
             }
@@ -155,15 +155,18 @@ fn indexed(log: &Log, segment: &Segment, target: Sequence) -> Option<IndexEntry>
     scanned.index.at_or_before(target)
 }
 
-/// Walks from `here.offset` to the frame of `target`, past holes before it; true when found.
+/// Walks from `here.offset` to the frame of `target`, or to the one that stands for it where it is
+/// gone, past holes before it; true when found.
 fn walk_to(here: &mut Here, target: Sequence) -> Result<bool> {
     let mut due = Sequence::ZERO;
     loop {
         match here.stream.frame_at(here.offset, here.limit)? {
+            Ok(span) if span.gone().contains(&target) => return Ok(true),
             Ok(span) if span.header.flags.is_control() => {
                 if Control::of(&span.header) == Ok(Control::Footer) {
                     return Ok(false);
                 }
+                due = due.max(span.gone().end);
                 here.offset = span.end;
             }
             Ok(span) if span.header.sequence < target => {

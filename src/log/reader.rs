@@ -26,6 +26,8 @@ pub(crate) struct LogReader {
 pub(crate) enum Found {
     /// A whole record, verified, in the reader's buffer.
     Record(Span),
+    /// The frame that stands for records which a repair gave up, this one among them.
+    Gone(Span),
     /// Nothing below the limit.
     End,
     /// Records that were durable cannot be read.
@@ -88,6 +90,7 @@ impl LogReader {
                 return self.damage(Defect::Missing);
             };
             match here.stream.frame_at(here.offset, here.limit)? {
+                Ok(span) if span.gone().contains(&self.next) => return Ok(Found::Gone(span)),
                 Ok(span) if span.header.flags.is_control() => {
                     let is_footer = Control::of(&span.header) == Ok(Control::Footer);
                     here.offset = span.end;
@@ -133,7 +136,7 @@ impl LogReader {
         if let Some(here) = &mut self.here {
             here.offset = span.end;
         }
-        self.next = span.header.sequence.plus(1);
+        self.next = span.next;
     }
 
     /// Moves past damage, to where good records go on.

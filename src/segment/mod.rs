@@ -13,5 +13,6 @@ pub(crate) use open::{Segment, is_zero_from, read_header};
 pub(crate) use scan::{Ending, Run, SegmentScan, resync, scan, scan_unstarted};
 pub(crate) use stream::{FrameStream, Span};
 pub(crate) use writer::{
-    ControlPlace, NewSegment, create_segment, encode_footer, encode_padding, encode_start,
+    ControlPlace, NewSegment, create_segment, encode_filling, encode_footer, encode_gap,
+    encode_padding, encode_start, gap_bytes,
 };

@@ -33,6 +33,8 @@ pub(crate) struct Run {
     pub(crate) to: Mark,
     /// After the last good record, which may lie inside a batch without its end.
     pub(crate) seen: Sequence,
+    /// The chain as its last frame has it.
+    pub(crate) chain: Chain,
     pub(crate) ending: Ending,
 }
 
@@ -122,6 +124,7 @@ pub(crate) fn scan_unstarted(segment: &Segment) -> Result<SegmentScan> {
         from: nowhere,
         to: nowhere,
         seen,
+        chain: Chain::default(),
         ending,
     };
     walk.scan.runs.push(run);
@@ -155,6 +158,7 @@ pub(crate) fn resync(segment: &Segment, hole: Offset, due: Sequence) -> Result<O
         from: place,
         to: place,
         seen: due,
+        chain: Chain::default(),
         ending,
     })
 }
@@ -173,6 +177,7 @@ impl Walk<'_> {
             from,
             to: from,
             seen: from.next,
+            chain: from.chain,
             ending: Ending::Quiet,
         };
         let mut offset = from.offset;
@@ -193,6 +198,7 @@ impl Walk<'_> {
             };
             self.scan.watermark = self.scan.watermark.max(span.header.watermark);
             self.scan.used = self.scan.used.max(span.end);
+            run.chain = span.header.chain;
             offset = span.end;
             if span.header.flags.is_control() {
                 if Control::of(&span.header) == Ok(Control::Footer) {
@@ -203,7 +209,16 @@ impl Walk<'_> {
                     run.ending = if in_batch { open } else { Ending::Footer };
                     return Ok(run);
                 }
-                if !in_batch {
+                if !span.gone().is_empty() {
+                    // Whatever batch stood open lost its end with what is gone.
+                    in_batch = false;
+                    run.seen = span.next;
+                    run.to = Mark {
+                        offset,
+                        next: run.seen,
+                        chain: span.header.chain,
+                    };
+                } else if !in_batch {
                     run.to.offset = offset;
                 }
                 continue;
@@ -211,7 +226,7 @@ impl Walk<'_> {
             if self.scan.runs.is_empty() {
                 self.scan.index.note(span.header.sequence, span.offset);
             }
-            run.seen = span.header.sequence.plus(1);
+            run.seen = span.next;
             in_batch = span.header.flags.continues();
             if !in_batch {
                 run.to = Mark {
@@ -246,7 +261,7 @@ impl Walk<'_> {
             return Ok(());
         }
         match Control::of(header)? {
-            Control::Padding => Ok(()),
+            Control::Padding | Control::Gap => Ok(()),
             Control::Start => Err(Defect::Field {
                 name: "second start frame",
                 found: 1,
@@ -330,11 +345,10 @@ impl Walk<'_> {
         if !plausible {
             return Ok(false);
         }
-        if header.flags.is_control() {
+        if header.flags.is_control() && span.gone().is_empty() {
             return Ok(Control::of(header) == Ok(Control::Footer));
         }
-        let due = header.sequence.plus(1);
-        match self.next(span.end, due)? {
+        match self.next(span.end, span.next)? {
             Ok(_) => Ok(true),
             Err(defect) => Ok(self.ending(span.end, defect)? == Ending::Quiet),
         }

@@ -3,11 +3,12 @@
 //! The stream judges each frame where it stands and says what is wrong; it does not decide what
 //! that means, and it never looks past the limit it is given.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::format::{Defect, FrameHeader, Framing, is_zero, narrow, wide};
-use crate::position::Offset;
+use crate::format::{Control, Defect, FrameHeader, Framing, Gone, is_zero, narrow, wide};
+use crate::position::{Offset, Sequence};
 use crate::storage::File;
 
 /// Bytes read at once. Larger reads gain nothing (measured: 16 KiB to 1 MiB within 10 %).
@@ -21,6 +22,39 @@ pub(crate) struct Span {
     pub(crate) offset: Offset,
     /// Where the next one does.
     pub(crate) end: Offset,
+    /// The sequence that is due there.
+    pub(crate) next: Sequence,
+}
+
+impl Span {
+    fn of(
+        header: FrameHeader,
+        payload: &[u8],
+        (offset, end): (Offset, Offset),
+    ) -> std::result::Result<Self, Defect> {
+        let next = if !header.flags.is_control() {
+            header.sequence.plus(1)
+        } else if Control::of(&header)? == Control::Gap {
+            Gone::decode(&header, payload)?.next
+        } else {
+            header.sequence
+        };
+        Ok(Self {
+            header,
+            offset,
+            end,
+            next,
+        })
+    }
+
+    /// The records that a gap frame stands for; none in any other frame.
+    pub(crate) fn gone(&self) -> Range<Sequence> {
+        if self.header.flags.is_control() {
+            self.header.sequence..self.next
+        } else {
+            self.next..self.next
+        }
+    }
 }
 
 /// The frames of one segment.
@@ -71,14 +105,9 @@ impl FrameStream {
             }));
         }
         self.fill(offset, bytes, limit)?;
-        Ok(self
-            .framing
-            .payload(&header, self.from(offset))
-            .map(|_| Span {
-                header,
-                offset,
-                end: offset.plus(bytes),
-            }))
+        let end = offset.plus(bytes);
+        let payload = self.framing.payload(&header, self.from(offset));
+        Ok(payload.and_then(|payload| Span::of(header, payload, (offset, end))))
     }
 
     /// The header of the frame at `offset`, its checksum verified; nothing is said of the payload.
@@ -103,13 +132,9 @@ impl FrameStream {
     pub(crate) fn span_in_chunk(&self, offset: Offset) -> std::result::Result<Span, Defect> {
         let bytes = self.from(offset);
         let header = self.framing.decode_header(bytes, offset)?;
-        self.framing.payload(&header, bytes)?;
+        let payload = self.framing.payload(&header, bytes)?;
         let end = offset.plus(self.framing.frame_bytes(header.length));
-        Ok(Span {
-            header,
-            offset,
-            end,
-        })
+        Span::of(header, payload, (offset, end))
     }
 
     /// The payload of a span, while the buffer still holds it.

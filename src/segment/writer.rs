@@ -1,13 +1,14 @@
-//! Making a segment file, and the control frames that open and close one.
+//! Making a segment file, and the control frames that open and close one or stand for what is gone.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Segment;
 use super::open::data_start;
 use crate::error::Result;
 use crate::format::{
-    ALIGNMENT, Chain, Control, Flags, Footer, FrameHeader, Framing, SegmentFile, SegmentHeader,
-    Start, segment_file,
+    ALIGNMENT, Chain, Control, Flags, Footer, FrameHeader, Framing, Gone, SegmentFile,
+    SegmentHeader, Start, narrow, segment_file,
 };
 use crate::position::{Offset, Sequence};
 use crate::storage::{Directory, File};
@@ -68,7 +69,7 @@ fn write_header(file: &dyn File, header: &SegmentHeader, reserve: Option<u64>) -
 }
 
 /// What a control frame takes from the place where it is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ControlPlace {
     pub(crate) next: Sequence,
     pub(crate) watermark: Sequence,
@@ -132,6 +133,185 @@ pub(crate) fn encode_padding(
     let lead = framing.header_bytes();
     let units = lead.saturating_sub(short).div_ceil(unit.max(ALIGNMENT));
     let body = short + units * unit.max(ALIGNMENT) - lead;
-    let payload = vec![0; crate::format::narrow(body)];
+    let payload = vec![0; narrow(body)];
     framing.encode_control(place.header(Control::Padding), &payload, offset, out);
+}
+
+/// Bytes of filling in one frame at most: a reader takes a frame into memory as a whole.
+const FILLING_BYTES_MAX: u64 = 64 * 1024;
+
+/// The least bytes of a gap frame for more than one record.
+pub(crate) fn gap_bytes(framing: Framing) -> u64 {
+    framing.frame_bytes(Gone::BODY_BYTES)
+}
+
+/// Appends what fills `hole` exactly: a gap frame for the records from `place.next` up to `to`, and
+/// padding behind it. `place.chain` is the chain before the gap, which is bound in here.
+///
+/// False, and nothing appended, where the hole has no room for that: less than a header, or than
+/// [`gap_bytes`] where more than one record is gone.
+pub(crate) fn encode_gap(
+    framing: Framing,
+    place: ControlPlace,
+    to: Sequence,
+    hole: Range<Offset>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let bytes = hole.end.since(hole.start);
+    let lead = framing.header_bytes();
+    let is_one = to == place.next.plus(1);
+    let least = if is_one { lead } else { gap_bytes(framing) };
+    if bytes < least || !bytes.is_multiple_of(ALIGNMENT) || to <= place.next {
+        return false;
+    }
+    let first = if bytes > FILLING_BYTES_MAX {
+        gap_bytes(framing)
+    } else {
+        bytes
+    };
+    let mut body = Gone { next: to }.encode();
+    body.resize(narrow(first.saturating_sub(lead)), 0);
+    let place = ControlPlace {
+        chain: place.chain.after_gap(place.next, to),
+        ..place
+    };
+    framing.encode_control(place.header(Control::Gap), &body, hole.start, out);
+    let behind = ControlPlace { next: to, ..place };
+    encode_filling(framing, behind, hole.start.plus(first)..hole.end, out)
+}
+
+/// Appends padding frames that fill `range` exactly; false, and nothing appended, where it is
+/// shorter than a header.
+pub(crate) fn encode_filling(
+    framing: Framing,
+    place: ControlPlace,
+    range: Range<Offset>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let lead = framing.header_bytes();
+    let mut offset = range.start;
+    if range.end.since(offset) % ALIGNMENT != 0 || (1..lead).contains(&range.end.since(offset)) {
+        return false;
+    }
+    while offset < range.end {
+        let left = range.end.since(offset);
+        // What is left behind a full frame must have room for a header again.
+        let bytes = if left <= FILLING_BYTES_MAX {
+            left
+        } else {
+            FILLING_BYTES_MAX.min(left.saturating_sub(lead))
+        };
+        let payload = vec![0; narrow(bytes.saturating_sub(lead))];
+        framing.encode_control(place.header(Control::Padding), &payload, offset, out);
+        offset = offset.plus(bytes);
+    }
+    true
+}
+
+#[cfg(all(test, feature = "test-support"))]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the numbers are the test's own"
+)]
+mod tests {
+    use super::*;
+    use crate::format::{Integrity, wide};
+    use crate::position::QueueId;
+    use crate::segment::FrameStream;
+    use crate::storage::Access;
+    use crate::storage::memory::MemoryDirectory;
+
+    const HOLE: Offset = Offset::new(8192);
+
+    fn place() -> ControlPlace {
+        ControlPlace {
+            next: Sequence::new(7),
+            watermark: Sequence::new(7),
+            chain: Chain::default(),
+            time: 1,
+        }
+    }
+
+    /// Every frame of `bytes` at [`HOLE`]: how many, and the sequence due behind them.
+    fn frames(framing: Framing, bytes: &[u8]) -> (usize, Sequence) {
+        let memory = MemoryDirectory::new();
+        let mut file = vec![0; narrow(HOLE.get())];
+        file.extend_from_slice(bytes);
+        memory.put_file("file", &file);
+        let opened = memory.open("file", Access::Read).expect("it is there");
+        let mut stream = FrameStream::new(opened, framing);
+        let limit = Offset::new(wide(file.len()));
+        let (mut offset, mut due, mut count) = (HOLE, place().next, 0);
+        while offset < limit {
+            let found = stream.frame_at(offset, limit).expect("memory works");
+            let span = found.expect("a whole frame");
+            assert_eq!(span.header.sequence, due);
+            assert!(span.header.flags.is_control() && span.end > offset);
+            (offset, due, count) = (span.end, span.next, count + 1);
+        }
+        (count, due)
+    }
+
+    #[test]
+    fn a_gap_fills_a_hole_of_any_size_exactly() {
+        for integrity in [Integrity::Chained, Integrity::Crc32c] {
+            let framing = Framing::new(QueueId::new([3; 16]), 9, integrity);
+            let lead = framing.header_bytes();
+            let near = |middle: u64| (middle - 2 * lead..middle + 2 * lead).step_by(8);
+            let sizes = (8..4 * lead).step_by(8).chain(near(FILLING_BYTES_MAX));
+            for bytes in sizes.chain(near(2 * FILLING_BYTES_MAX)).chain([1 << 20]) {
+                for records in [1, 2, 1 << 40] {
+                    let to = place().next.plus(records);
+                    let hole = HOLE..HOLE.plus(bytes);
+                    let mut out = Vec::new();
+                    let fits = encode_gap(framing, place(), to, hole, &mut out);
+                    let least = if records == 1 {
+                        lead
+                    } else {
+                        gap_bytes(framing)
+                    };
+                    assert_eq!(fits, bytes >= least, "{records} records in {bytes} bytes");
+                    if fits {
+                        assert_eq!(wide(out.len()), bytes);
+                        assert_eq!(frames(framing, &out).1, to, "{bytes} bytes");
+                    } else {
+                        assert!(out.is_empty());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn filling_hides_no_record_and_leaves_nothing_over() {
+        let framing = Framing::new(QueueId::new([3; 16]), 9, Integrity::Chained);
+        let lead = framing.header_bytes();
+        for bytes in [
+            0,
+            lead,
+            lead + 8,
+            FILLING_BYTES_MAX + 8,
+            3 * FILLING_BYTES_MAX + 16,
+        ] {
+            let mut out = Vec::new();
+            assert!(encode_filling(
+                framing,
+                place(),
+                HOLE..HOLE.plus(bytes),
+                &mut out
+            ));
+            assert_eq!(wide(out.len()), bytes);
+            assert_eq!(frames(framing, &out).1, place().next);
+        }
+        for bytes in [8, lead - 8, lead + 4] {
+            let mut out = Vec::new();
+            assert!(!encode_filling(
+                framing,
+                place(),
+                HOLE..HOLE.plus(bytes),
+                &mut out
+            ));
+            assert!(out.is_empty());
+        }
+    }
 }

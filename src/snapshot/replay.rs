@@ -131,7 +131,8 @@ impl Replay {
     ///
     /// [`ErrorKind::Corrupt`] at a record that cannot be read: it is not passed over, whatever the
     /// queue's policy, because what came of that would not be the state.
-    /// [`ErrorKind::OutOfRange`] when the record was given up meanwhile; [`ErrorKind::Io`],
+    /// [`ErrorKind::OutOfRange`] when the record was given up, by a repair or meanwhile;
+    /// [`ErrorKind::Io`],
     /// [`ErrorKind::Poisoned`], [`ErrorKind::Closed`].
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>> {
         self.log.check()?;
@@ -144,6 +145,11 @@ impl Replay {
             Found::Record(span) => {
                 self.span = Some(span);
                 Ok(Some(Record::new(self.reader.here(), &span)))
+            }
+            Found::Gone(span) => {
+                let (next, end) = (self.reader.next(), span.next);
+                let what = format!("the records {next}..{end} are gone: a repair gave them up");
+                Err(Error::new(ErrorKind::OutOfRange, what))
             }
             Found::End => Ok(None),
             Found::Damage(damage) if self.log.first() > damage.range.start => {

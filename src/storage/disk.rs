@@ -99,8 +99,8 @@ fn refuse_file(path: &Path) -> Result<()> {
         read.map_err(failed("read", path))?;
     }
     let what = if start == *b"SQLite format 3\0" {
-        "the path is a SQLite database, a queue is a directory; \
-         choose another path and move the events over"
+        "the path is a SQLite database, a queue is a directory; choose another path; \
+         `forebay import-sqlite` moves the events over"
     } else {
         "the path is a file, a queue is a directory"
     };

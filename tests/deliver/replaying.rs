@@ -3,7 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use forebay::{DeadLetters, ErrorKind, EventBuffer, SendOptions, Sequence, SinkError};
+use forebay::{
+    DeadLetter, DeadLetters, ErrorKind, EventBuffer, Follower, Queue, SendOptions, Sequence,
+    SinkError,
+};
 
 use super::parking::{events_of, letters_of};
 use super::{copy_tree, drained, folder, left};
@@ -124,5 +127,46 @@ fn what_is_no_letter_is_an_error_with_its_number() -> forebay::Result<()> {
     assert_eq!(error.kind(), ErrorKind::Decode);
     assert!(error.to_string().contains("dead letter 5"), "{error}");
     assert_eq!((letters.len()?, buffer.len()?), (1, 5));
+    Ok(())
+}
+
+#[test]
+fn letters_are_read_along_by_a_follower_as_their_owner_sees_them() -> forebay::Result<()> {
+    let folder = folder();
+    let (_buffer, letters) = all_dead(folder.path())?;
+    let mut follower = Follower::open(folder.path().join("dead"))?;
+    let mut seen = Vec::new();
+    while let Some(record) = follower.next()? {
+        seen.push(DeadLetter::of_record(&record)?);
+    }
+    assert_eq!(seen, letters_of(&letters));
+    assert_eq!(seen.len(), 5);
+    assert_eq!(letters.queue().consumers(), [DeadLetters::CONSUMER]);
+    let mut other = Follower::open(folder.path().join("buffer"))?;
+    let record = other.next()?.expect("an event");
+    let refused = DeadLetter::of_record(&record).expect_err("it is no letter");
+    assert_eq!(refused.kind(), ErrorKind::Decode);
+    Ok(())
+}
+
+#[test]
+fn events_are_put_back_byte_for_byte_by_who_does_not_know_their_type() -> forebay::Result<()> {
+    let folder = folder();
+    let (buffer, letters) = all_dead(folder.path())?;
+    let path = folder.path().join("buffer");
+    drop(buffer);
+    let queue = Queue::options().open_existing().open(&path)?;
+    assert_eq!(letters.replay_into(&queue)?, 5);
+    assert_eq!(letters.replay_into(&queue)?, 0);
+    let mut follower = Follower::open(&path)?;
+    let mut records = Vec::new();
+    while let Some(record) = follower.next()? {
+        records.push((record.kind, record.payload.to_vec()));
+    }
+    assert_eq!(records.len(), 10);
+    assert_eq!(records[5..], records[..5]);
+    queue.close()?;
+    let buffer: EventBuffer<u32> = EventBuffer::new(&path, 10_000)?;
+    assert_eq!(left(&buffer), [0, 1, 2, 3, 4]);
     Ok(())
 }

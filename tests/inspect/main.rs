@@ -3,6 +3,7 @@
 
 mod details;
 mod moments;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fs;

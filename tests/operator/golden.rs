@@ -136,7 +136,10 @@ fn quantity(text: &str) -> Option<(&str, &str)> {
     let rest = &text[end..];
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     let end = rest.find(|found: char| !found.is_ascii_alphabetic() && found != '/');
-    Some(rest.split_at(end.unwrap_or(rest.len())))
+    let (unit, after) = rest.split_at(end.unwrap_or(rest.len()));
+    // A checksum in hexadecimal digits is no time.
+    let is_word = after.starts_with(|next: char| next.is_ascii_digit());
+    (!is_word).then_some((unit, after))
 }
 
 #[test]
@@ -156,6 +159,7 @@ fn what_differs_from_run_to_run_is_named_instead() {
         ("at 1.5 GiB/s.\n", "at RATE.\n"),
         ("  \"elapsed_ms\": 12,\n", "  \"elapsed_ms\": TIME,\n"),
         ("  \"next\": 12,\n", "  \"next\": 12,\n"),
+        ("checksum 59d2825c, 7f\n", "checksum 59d2825c, 7f\n"),
         ("12 segments, 3 damaged\n", "12 segments, 3 damaged\n"),
         ("segment   3  sealed\n", "segment   3  sealed\n"),
     ] {

@@ -2,6 +2,16 @@
 //! word for word, and what they do.
 
 mod browser;
+mod consumer;
+mod dead_letters;
+mod dump;
+mod exchange;
 mod golden;
+#[cfg(feature = "sqlite")]
+mod import_sqlite;
 mod look;
+mod repair;
+mod salvage;
 mod scenes;
+mod tail;
+mod verify;

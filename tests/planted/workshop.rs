@@ -14,7 +14,7 @@ const TEST_TIME: Duration = Duration::from_mins(2);
 /// The same for a whole binary.
 const SUITE_TIME: Duration = Duration::from_mins(20);
 /// The test binaries that may notice a bug, besides the unit tests.
-const BINARIES: [&str; 9] = [
+const BINARIES: [&str; 10] = [
     "it",
     "it_crash",
     "kill",
@@ -24,6 +24,7 @@ const BINARIES: [&str; 9] = [
     "publisher",
     "jetstream",
     "webhook",
+    "rebuild",
 ];
 /// What those need.
 const FEATURES: &str = "tokio,metrics,tracing,nats,http";

@@ -10,6 +10,8 @@ class Chain:
         self.is_kept = integrity == CHAINED
         self.value = None if self.is_kept else ZERO_CHAIN
         self.epoch = None
+        # Whether a gap frame came last: the next record or start frame tells its hash.
+        self.is_behind_gap = False
         self.verdicts = {}
 
     def lose(self):
@@ -43,13 +45,20 @@ class Chain:
             verdict = "bad"
         self.verdicts[segment.number, segment.start.offset] = verdict
         self.value, self.epoch = segment.start.chain, segment.header.epoch
+        self.is_behind_gap = False
 
     def frame(self, segment, frame):
         if not self.is_kept:
             return
+        if frame.is_control and self.is_behind_gap and not frame.is_gap:
+            self.verdicts[segment.number, frame.offset] = "given"
+            return
         expected = self.value
-        if expected is not None and not frame.is_control:
+        if expected is not None and frame.is_gap:
+            expected = chain_gap(expected, frame.sequence, frame.next)
+        elif expected is not None and not frame.is_control:
             expected = chain_record(expected, frame)
         verdict = "given" if expected is None else "ok" if expected == frame.chain else "bad"
         self.verdicts[segment.number, frame.offset] = verdict
-        self.value = frame.chain
+        self.is_behind_gap = frame.is_gap
+        self.value = None if frame.is_gap else frame.chain

@@ -3,9 +3,9 @@
 from blake3 import blake3
 from queue_files import cursor_name, index_name, segment_name
 from segment import Hole
-from structures import FOOTER, PADDING, START, footer_body
+from structures import FOOTER, GAP, PADDING, START, footer_body
 
-_CONTROL_NAMES = {START: "start", FOOTER: "footer", PADDING: "padding"}
+_CONTROL_NAMES = {START: "start", FOOTER: "footer", PADDING: "padding", GAP: "gap"}
 
 
 class Listing:
@@ -115,7 +115,7 @@ def _list_segment(listing, files, log, number, segment):
         elif item.is_footer:
             _list_frame(listing, log, segment, item, vars(footer_body(item.payload)))
         else:
-            _list_frame(listing, log, segment, item, {})
+            _list_frame(listing, log, segment, item, {"next": item.next} if item.is_gap else {})
     read, defect = files.index_of(segment)
     if read:
         listing.say("index", file=index_name(number), next=read.next, end=read.end, count=read.count)

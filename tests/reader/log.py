@@ -37,6 +37,8 @@ class Log(Membership):
         self.chain = Chain(files.identity.integrity)
         self.corruptions = []
         self.records = []
+        # The frames that stand for records which are gone.
+        self.gaps = []
         self.end = None
         # The sequence due, and where the frame would be that carries it.
         self._due = self.state.first_base if self.state else None
@@ -110,6 +112,12 @@ class Log(Membership):
         if frame.is_footer:
             return
         self._place = (number, frame.end)
+        if frame.is_gap:
+            # Known and accepted: what was read before it stays.
+            self.gaps.append(frame)
+            self.records += self._batch
+            self._batch = []
+            self._due = frame.next
         if frame.is_control:
             return
         self._due += 1

@@ -81,7 +81,7 @@ class Segment:
             self.items.append(frame)
             if frame.is_footer:
                 return
-            offset, due = frame.end, frame.sequence + (not frame.is_control)
+            offset, due = frame.end, frame.next
 
     def _due_frame(self, offset, due):
         """The frame at `offset`, which is in sequence; any sequence where `due` is unknown."""
@@ -121,7 +121,7 @@ class Segment:
         if frame.is_footer or self.is_empty_from(frame.end):
             return True
         try:
-            self._due_frame(frame.end, frame.sequence + (not frame.is_control))
+            self._due_frame(frame.end, frame.next)
         except Defect:
             return False
         return True

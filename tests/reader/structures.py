@@ -10,7 +10,7 @@ CHAINED, CHECKSUMS_ONLY = 1, 2
 HEADER_BLOCK = 4096
 SLOT_BLOCK = 4096
 ZERO_CHAIN = bytes(32)
-START, FOOTER, PADDING = 1, 2, 3
+START, FOOTER, PADDING, GAP = 1, 2, 3, 4
 FLAG_SET, FLAG_MORE, FLAG_KEYED, FLAG_CONTROL = 1, 2, 4, 8
 KEY_BYTES = 16
 STATE_CLEAN, STATE_CONTINUES, STATE_DAMAGED = 1, 2, 4
@@ -213,6 +213,17 @@ class Frame:
         return self.is_control and self.kind == FOOTER
 
     @property
+    def is_gap(self):
+        return self.is_control and self.kind == GAP
+
+    @property
+    def next(self):
+        """The sequence due behind this frame."""
+        if not self.is_gap:
+            return self.sequence + (not self.is_control)
+        return gap_body(self.payload) if self.payload else self.sequence + 1
+
+    @property
     def key(self):
         return self.payload[:KEY_BYTES] if self.flags & FLAG_KEYED else None
 
@@ -251,6 +262,12 @@ def footer_body(payload):
     return FooterBody(*struct.unpack_from("<QQQ", payload))
 
 
+def gap_body(payload):
+    """The sequence that follows the records which are gone."""
+    require(len(payload) >= 8, "short")
+    return struct.unpack_from("<Q", payload)[0]
+
+
 class FrameDecoder:
     """Decodes the frames of one segment: it knows what their checksums are masked with."""
 
@@ -273,7 +290,7 @@ class FrameDecoder:
         sequence, time, watermark = struct.unpack_from("<QQQ", header, 16)
         require(flags & FLAG_SET and flags & ~0xF == 0, "flags")
         if flags & FLAG_CONTROL:
-            require(kind in (START, FOOTER, PADDING), "kind")
+            require(kind in (START, FOOTER, PADDING, GAP), "kind")
             require(not flags & FLAG_KEYED, "flags")
         elif flags & FLAG_KEYED:
             require(length >= KEY_BYTES, "length")
@@ -284,7 +301,9 @@ class FrameDecoder:
         require(crc32c(payload) ^ mask == body, "payload checksum")
         require(watermark <= sequence, "watermark")
         chain = header[40:72] if self.chained else ZERO_CHAIN
-        return Frame(offset, end, length, kind, flags, sequence, time, watermark, chain, payload)
+        frame = Frame(offset, end, length, kind, flags, sequence, time, watermark, chain, payload)
+        require(not frame.is_gap or frame.next > sequence, "gap")
+        return frame
 
 
 def chain_record(chain, frame):

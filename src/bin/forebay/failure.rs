@@ -11,6 +11,8 @@ use forebay::{Error, ErrorKind};
 pub(crate) enum Failure {
     /// The queue refused.
     Queue(Error),
+    /// Records that are damaged were met, and are not passed over unless that is asked for.
+    Damage(Error),
     /// Something outside the queue failed.
     Io { what: String, source: io::Error },
     /// The input or an argument cannot be used.
@@ -37,7 +39,7 @@ impl Failure {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Finding(_) => ExitCode::from(1),
+            Self::Finding(_) | Self::Damage(_) => ExitCode::from(1),
             Self::Queue(error) if error.kind() == ErrorKind::Corrupt => ExitCode::from(1),
             Self::Queue(_) | Self::Io { .. } | Self::Input { .. } => ExitCode::from(2),
             Self::After { cause, .. } => cause.exit_code(),
@@ -48,6 +50,7 @@ impl Failure {
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Queue(error) => remedy(error.kind()),
+            Self::Damage(_) => Some("go on behind it with --skip-damage"),
             Self::Input { remedy, .. } => Some(remedy),
             Self::Io { .. } | Self::Finding(_) => None,
             Self::After { cause, .. } => cause.remedy(),
@@ -93,7 +96,7 @@ impl From<Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Queue(error) => error.fmt(f),
+            Self::Queue(error) | Self::Damage(error) => error.fmt(f),
             Self::Io { what, source } => write!(f, "{what}: {source}"),
             Self::Input { what, .. } | Self::Finding(what) => f.write_str(what),
             Self::After { done, cause } => write!(f, "{cause} ({done})"),

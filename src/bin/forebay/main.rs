@@ -2,21 +2,37 @@
 
 mod bench;
 mod completions;
+mod consumer;
 mod consumers;
+mod dead_letters;
 mod demo;
 mod drain;
+mod dump;
 mod enqueue;
+mod exchange;
 mod facts;
 mod failure;
+mod head;
+#[cfg(feature = "sqlite")]
+mod import_sqlite;
 mod lines;
 mod ls;
 mod man;
+mod moments;
 mod output;
 mod page;
 mod paint;
+mod reading;
+mod record_format;
+mod record_json;
+mod repair;
 mod rows;
+mod salvage;
+mod start;
 mod stats;
+mod tail;
 mod units;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -44,6 +60,18 @@ enum Command {
     Stats(stats::Arguments),
     Ls(ls::Arguments),
     Consumers(consumers::Arguments),
+    Consumer(consumer::Arguments),
+    DeadLetters(dead_letters::Arguments),
+    Dump(dump::Arguments),
+    Tail(tail::Arguments),
+    Verify(verify::Arguments),
+    Head(head::Arguments),
+    Repair(repair::Arguments),
+    Salvage(salvage::Arguments),
+    Export(exchange::export::Arguments),
+    Import(exchange::import::Arguments),
+    #[cfg(feature = "sqlite")]
+    ImportSqlite(import_sqlite::Arguments),
     Bench(bench::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
@@ -56,10 +84,22 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
+        Command::Export(arguments) => exchange::export::run(&arguments),
+        Command::Import(arguments) => exchange::import::run(&arguments),
+        Command::Salvage(arguments) => salvage::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Ls(arguments) => ls::run(&arguments),
         Command::Consumers(arguments) => consumers::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
+        Command::Head(arguments) => head::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Consumer(arguments) => consumer::run(&arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(&arguments),
+        #[cfg(feature = "sqlite")]
+        Command::ImportSqlite(arguments) => import_sqlite::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -1,24 +1,74 @@
 //! Standard output, where everything that was asked for goes.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::failure::Failure;
 
-/// Prints `text` as it is. A reader that went away wants no more, which is no failure.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    print_while_read(text).map(|_| ())
+/// Whoever reads standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    There,
+    /// It closed the pipe, and wants no more.
+    Gone,
 }
 
-/// Prints `text` as it is; false when nobody reads any more.
-pub(crate) fn print_while_read(text: &str) -> Result<bool, Failure> {
+/// Prints `text` as it is. A reader that went away wants no more, which is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    write(text.as_bytes()).map(|_reader| ())
+}
+
+/// Writes `bytes`, and tells whether anybody is left to read more.
+pub(crate) fn write(bytes: &[u8]) -> Result<Reader, Failure> {
     let mut output = io::stdout().lock();
-    let printed = output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush());
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("cannot write to standard output")(error))
-        }
-        printed => Ok(printed.is_ok()),
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::io("cannot write to standard output")(error)),
     }
+}
+
+/// Whether anybody reads standard output, where that can be told without writing to it.
+#[cfg(unix)]
+pub(crate) fn reader() -> Reader {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let output = rustix::stdio::stdout();
+    // What is asked for is an error, and that is always told.
+    let mut pipe = [PollFd::new(&output, PollFlags::empty())];
+    let at_once = Timespec::default();
+    let answered = poll(&mut pipe, Some(&at_once)).is_ok();
+    let [pipe] = pipe;
+    if answered && pipe.revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+        Reader::Gone
+    } else {
+        Reader::There
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn reader() -> Reader {
+    Reader::There
+}
+
+/// How many columns the terminal has; `None` where standard output is none, and lines may have any
+/// length.
+pub(crate) fn width() -> Option<usize> {
+    /// Where the terminal does not say.
+    const COLUMNS: usize = 80;
+
+    let columns = std::env::var("COLUMNS").ok();
+    let columns = columns.and_then(|columns| columns.parse().ok());
+    let is_terminal = io::stdout().is_terminal();
+    is_terminal.then(|| terminal_width().or(columns).unwrap_or(COLUMNS))
+}
+
+#[cfg(unix)]
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+#[cfg(not(unix))]
+fn terminal_width() -> Option<usize> {
+    None
 }

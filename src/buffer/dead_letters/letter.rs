@@ -9,6 +9,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::buffer::sink::{Delivery, Refusal, SinkError};
+use crate::consumer::Record;
+use crate::error::{Error, ErrorKind, Result};
 use crate::position::{Epoch, QueueId, RecordId, Sequence};
 
 /// The version of the bytes that this release writes and reads.
@@ -45,6 +47,23 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
+    /// The letter that `record` holds: for who looks at them by a
+    /// [`Follower`](crate::Follower) beside the program that has them open.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`], naming the sequence, for a letter of another version and for a record
+    /// that is none.
+    pub fn of_record(record: &Record<'_>) -> Result<Self> {
+        let mut letter = Self::from_bytes(record.payload).map_err(|why| {
+            let what = format!("the dead letter {} cannot be read: {why}", record.sequence);
+            Error::new(ErrorKind::Decode, what)
+        })?;
+        letter.sequence = record.sequence;
+        letter.parked_at = record.enqueued_at;
+        Ok(letter)
+    }
+
     /// What is to be parked of `delivery`; `None` where it never was in the buffer.
     pub(in crate::buffer) fn of<T>(
         delivery: Delivery<T>,
@@ -90,7 +109,7 @@ impl DeadLetter {
     }
 
     /// The letter in `bytes`, or what is wrong with them.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, &'static str> {
+    fn from_bytes(bytes: &[u8]) -> Parsed<Self> {
         let mut fields = Fields(bytes);
         if fields.u32()? != VERSION {
             return Err("a dead letter of another version");
@@ -126,33 +145,36 @@ impl DeadLetter {
     }
 }
 
+/// What was read, or what is wrong with the bytes.
+type Parsed<T> = std::result::Result<T, &'static str>;
+
 const SHORT: &str = "it ends early";
 
 /// What is left to be read.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, bytes: usize) -> Result<&'a [u8], &'static str> {
+    fn take(&mut self, bytes: usize) -> Parsed<&'a [u8]> {
         let (taken, left) = self.0.split_at_checked(bytes).ok_or(SHORT)?;
         self.0 = left;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+    fn array<const N: usize>(&mut self) -> Parsed<[u8; N]> {
         let (taken, left) = self.0.split_first_chunk().ok_or(SHORT)?;
         self.0 = left;
         Ok(*taken)
     }
 
-    fn u16(&mut self) -> Result<u16, &'static str> {
+    fn u16(&mut self) -> Parsed<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
-    fn u32(&mut self) -> Result<u32, &'static str> {
+    fn u32(&mut self) -> Parsed<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Result<u64, &'static str> {
+    fn u64(&mut self) -> Parsed<u64> {
         self.array().map(u64::from_le_bytes)
     }
 }

@@ -19,8 +19,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::position::{QueueId, RecordId, Sequence};
 use crate::queue::{Entry, Queue, QueueOptions};
 
-/// The consumer whose place is the oldest letter that is still there.
-const CONSUMER: &str = "dead letters";
 /// A letter is somewhat larger than its event, so the limit is the largest there is.
 const LETTER_BYTES_MAX: u32 = u32::MAX - 64 * 1024;
 /// How many letters are looked at together.
@@ -74,6 +72,10 @@ struct Shared {
 }
 
 impl DeadLetters {
+    /// The consumer whose place is the oldest letter that is still there. A queue that has one of
+    /// this name is one of dead letters.
+    pub const CONSUMER: &str = "dead letters";
+
     /// Opens the letters in the directory `path`, or makes it there.
     ///
     /// # Durability
@@ -96,7 +98,7 @@ impl DeadLetters {
         let queue = options.open(path)?;
         // To list them all, all are out for a moment.
         let all = ConsumerOptions::new().window_records(usize::MAX);
-        let consumer = queue.consumer_with(CONSUMER, &all)?;
+        let consumer = queue.consumer_with(Self::CONSUMER, &all)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 consumer: Mutex::new(consumer),
@@ -147,7 +149,7 @@ impl DeadLetters {
                 return Ok(());
             }
             for record in batch.iter() {
-                if visitor(read(&record)?).is_break() {
+                if visitor(DeadLetter::of_record(&record)?).is_break() {
                     return Ok(());
                 }
             }
@@ -173,10 +175,34 @@ impl DeadLetters {
     /// As for [`visit`](Self::visit) and [`Queue::enqueue_once`], with the letters from the one
     /// that failed on still there.
     pub fn replay<T, C>(&self, buffer: &EventBuffer<T, C>) -> Result<usize> {
+        self.replay_into(&buffer.queue)
+    }
+
+    /// The same, into the queue under a buffer: for who does not know the type of its events. They
+    /// are put back byte for byte. The buffer's capacity applies once it is opened.
+    ///
+    /// # Durability
+    ///
+    /// # Errors
+    ///
+    /// Both as for [`replay`](Self::replay).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let (path, letters_path) = (folder.path().join("buffer"), folder.path().join("dead"));
+    /// # forebay::Queue::open(&path)?.close()?;
+    /// let queue = forebay::Queue::options().open_existing().open(&path)?;
+    /// let letters = forebay::DeadLetters::open(&letters_path)?;
+    /// assert_eq!(letters.replay_into(&queue)?, 0);
+    /// # Ok::<(), forebay::Error>(())
+    /// ```
+    pub fn replay_into(&self, queue: &Queue) -> Result<usize> {
         let mut failure = None;
-        let replayed = self.consumer()?.drain(|record| {
-            put_back(record, &buffer.queue).map_err(|error| failure = Some(error))
-        })?;
+        let replayed = self
+            .consumer()?
+            .drain(|record| put_back(record, queue).map_err(|error| failure = Some(error)))?;
         failure.map_or(Ok(replayed), Err)
     }
 
@@ -215,18 +241,8 @@ impl DeadLetters {
     }
 }
 
-fn read(record: &Record<'_>) -> Result<DeadLetter> {
-    let mut letter = DeadLetter::from_bytes(record.payload).map_err(|why| {
-        let what = format!("the dead letter {} cannot be read: {why}", record.sequence);
-        Error::new(ErrorKind::Decode, what)
-    })?;
-    letter.sequence = record.sequence;
-    letter.parked_at = record.enqueued_at;
-    Ok(letter)
-}
-
 fn put_back(record: &Record<'_>, queue: &Queue) -> Result<()> {
-    let letter = read(record)?;
+    let letter = DeadLetter::of_record(record)?;
     let key = key_of("forebay 2026 dead letter put back", record.id());
     let entry = Entry::from(&letter.payload).kind(letter.kind);
     let sequence = queue.enqueue_once(key, entry)?;

@@ -214,7 +214,14 @@ impl Reading {
             here.offset = span.end;
             self.epoch = Some(here.segment.header.epoch);
         }
-        self.next = span.header.sequence.plus(1);
+        self.next = span.next;
+    }
+
+    /// Moves past records that a repair gave up.
+    pub(super) fn pass_gone(&mut self, span: &Span) {
+        let gap = Gap::new(self.next..span.next, GapReason::Damaged);
+        join_gap(&mut self.gaps, gap);
+        self.pass(span);
     }
 
     /// Moves past damage, to where good records go on.

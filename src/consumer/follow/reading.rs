@@ -48,6 +48,7 @@ impl Reading {
             self.refresh()?;
             let Some(here) = &mut self.here else { continue };
             match here.stream.frame_at(here.offset, here.limit)? {
+                Ok(span) if span.gone().contains(&self.next) => self.pass_gone(&span),
                 Ok(span) if is_footer(&span) => {
                     if !self.enter_following(None)? {
                         self.judge(Defect::Missing, &mut looked_again)?;

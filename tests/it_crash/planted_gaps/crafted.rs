@@ -10,12 +10,12 @@ fn read_u64(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(field)
 }
 
-fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
+pub(crate) fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
     bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }
 
 /// The mask of a frame at `offset` of the segment in `bytes`.
-fn mask(bytes: &[u8], offset: usize) -> u32 {
+pub(crate) fn mask(bytes: &[u8], offset: usize) -> u32 {
     let seed = crc32c::crc32c(&bytes[16..32]);
     let seed = crc32c::crc32c_append(seed, &bytes[48..56]);
     let units = u32::try_from(offset / 8).expect("a small segment");

@@ -1,7 +1,7 @@
 //! What planted bugs have shown to be unguarded: each of these tests was written because a bug of
 //! `tests/planted` had survived all others.
 
-mod crafted;
+pub(crate) mod crafted;
 mod held;
 mod kept;
 mod limit;

@@ -11,8 +11,10 @@ mod once;
 mod opening;
 mod publishing;
 mod readers;
+mod rebuilding;
 mod sending;
 mod snapshots;
+mod verifying;
 
 use crate::table::Bug;
 
@@ -26,12 +28,14 @@ pub(crate) fn all() -> Vec<Bug> {
         delivery::BUGS,
         once::BUGS,
         readers::BUGS,
+        rebuilding::BUGS,
         sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
         looking::BUGS,
         publishing::BUGS,
         forwarding::BUGS,
+        verifying::BUGS,
     ]
     .concat()
 }

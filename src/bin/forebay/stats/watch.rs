@@ -46,7 +46,7 @@ pub(super) fn watch(queue: &Path, pause: Duration, as_json: bool) -> Result<(), 
                 format!("{drawn}\n")
             }
         };
-        if !output::print_while_read(&text)? {
+        if output::write(text.as_bytes())? == output::Reader::Gone {
             return refuse_damaged(&look.found);
         }
         before = Some(look);

@@ -1,0 +1,153 @@
+//! Makes a backup.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::copier::Copier;
+use super::damage::{Finding, Found, find_damage};
+use super::manifest::{MANIFEST, Manifest};
+use super::pass::{Making, Passed};
+use super::report::BackupReport;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::temporary;
+use crate::inspect::inspect_on;
+use crate::storage::{Directory, DiskDirectory};
+
+/// How often a queue is gone through at most.
+const PASSES_MAX: u32 = 32;
+
+/// Copies the queue in the directory `from` to `to`, which must not exist or be an empty directory.
+///
+/// A program may have the queue open, and enqueue and drain meanwhile: no lock is taken, and nothing
+/// of the queue is changed. Everything that was durable when this began is in the copy. A damaged
+/// queue is copied as it is, and the report says what is damaged. [`restore`](super::restore())
+/// makes a queue of the copy.
+///
+/// # Durability
+///
+/// On return the backup survives power loss. Until then there is no file `MANIFEST` in it, without
+/// which it is none: what a failed or interrupted backup leaves is to be removed.
+///
+/// # Errors
+///
+/// As [`inspect`](crate::inspect::inspect()) where no queue is, or its identity is lost;
+/// [`ErrorKind::InvalidInput`] where `to` is not empty, [`ErrorKind::Foreign`] where it is a file;
+/// [`ErrorKind::Full`], [`ErrorKind::Io`]; [`ErrorKind::TimedOut`] when segments were deleted faster
+/// than they could be copied; [`ErrorKind::Corrupt`] when the copy has damage that the queue does
+/// not have.
+///
+/// # Examples
+///
+/// ```
+/// use forebay::{Queue, backup};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let (path, copy, place) = (folder.path().join("queue"), folder.path().join("copy"), folder.path().join("place"));
+/// let queue = Queue::open(&path)?;
+/// queue.enqueue(b"kept twice")?;
+///
+/// let report = backup::backup(&path, &copy)?;
+/// assert_eq!(report.manifest.next, queue.next());
+///
+/// backup::restore(&copy, &place)?;
+/// let restored = Queue::open(&place)?;
+/// assert_eq!((restored.id(), restored.next()), (queue.id(), queue.next()));
+/// assert_ne!(restored.epoch(), queue.epoch());
+/// # Ok::<(), forebay::Error>(())
+/// ```
+pub fn backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupReport> {
+    let from = DiskDirectory::open(from.as_ref())?;
+    // Where no queue is, nothing is made.
+    inspect_on(&from)?;
+    let to = open_empty(to.as_ref())?;
+    backup_on(&from, &to)
+}
+
+/// Copies the queue in `from` to `to`, as [`backup`] does.
+///
+/// # Durability
+///
+/// # Errors
+///
+/// Both as for [`backup`].
+#[cfg_attr(
+    not(feature = "test-support"),
+    expect(unreachable_pub, reason = "public with the feature test-support")
+)]
+pub fn backup_on(from: &dyn Directory, to: &dyn Directory) -> Result<BackupReport> {
+    let started = Instant::now();
+    let queue = inspect_on(from)?.id;
+    refuse_filled(to)?;
+    let mut making = Making::new(from, to, queue);
+    let mut passes = 0;
+    let (found, damage) = loop {
+        passes += 1;
+        if making.pass()? == Passed::Whole {
+            let copied = find_damage(to)?;
+            match damage_of_its_own(from, &copied)? {
+                None => break (copied.inspection, copied.findings),
+                Some(finding) if passes == PASSES_MAX => {
+                    let what = "the copy has damage that the queue has not; remove it";
+                    return Err(Error::corrupt_because(what, finding.at(to)));
+                }
+                Some(_) => making.begin_again(),
+            }
+        }
+        if passes == PASSES_MAX {
+            let what = "segments are deleted faster than they can be copied";
+            return Err(Error::at(ErrorKind::TimedOut, what, from.path()));
+        }
+    };
+    let manifest = Manifest {
+        id: queue,
+        epoch: found.epoch,
+        first: found.first,
+        next: found.next,
+        durable: found.durable,
+        files: making.copier().files().cloned().collect(),
+    };
+    commit(making.copier(), to, &manifest)?;
+    Ok(BackupReport {
+        manifest,
+        damage: damage.iter().map(|finding| finding.at(from)).collect(),
+        passes,
+        elapsed: started.elapsed(),
+    })
+}
+
+/// Damage in the copy that the queue does not have.
+fn damage_of_its_own(from: &dyn Directory, copied: &Found) -> Result<Option<Finding>> {
+    if copied.findings.is_empty() {
+        return Ok(None);
+    }
+    let source = find_damage(from)?;
+    let is_own = |finding: &&Finding| !source.findings.contains(finding);
+    Ok(copied.findings.iter().find(is_own).cloned())
+}
+
+/// Makes the copy a backup.
+fn commit(copier: &Copier<'_>, to: &dyn Directory, manifest: &Manifest) -> Result<()> {
+    copier.sync_names()?;
+    let unfinished = temporary(MANIFEST);
+    let file = to.create(&unfinished)?;
+    file.write_at(manifest.encode().as_bytes(), 0)?;
+    file.sync()?;
+    to.rename(&unfinished, MANIFEST)?;
+    to.sync("")
+}
+
+/// The directory `path`, made if it is not there; one that holds anything is refused.
+pub(super) fn open_empty(path: &Path) -> Result<DiskDirectory> {
+    let directory = DiskDirectory::create(path)?;
+    refuse_filled(&directory)?;
+    Ok(directory)
+}
+
+/// Refuses a directory that holds anything.
+pub(super) fn refuse_filled(directory: &dyn Directory) -> Result<()> {
+    if directory.list("")?.is_empty() {
+        return Ok(());
+    }
+    let what = "the directory is not empty; nothing was written into it";
+    Err(Error::at(ErrorKind::InvalidInput, what, directory.path()))
+}

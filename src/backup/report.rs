@@ -1,0 +1,29 @@
+//! What a backup was made of, for the caller.
+
+use std::time::Duration;
+
+use super::manifest::Manifest;
+use crate::error::Corruption;
+
+/// What a backup was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackupReport {
+    /// What the backup consists of.
+    pub manifest: Manifest,
+    /// What is damaged in the queue, and therefore in the backup: the files named are the queue's.
+    /// A torn tail is none.
+    pub damage: Vec<Corruption>,
+    /// How often the queue was gone through until nothing had been taken away meanwhile.
+    pub passes: u32,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl BackupReport {
+    /// Whether the queue is damaged, and the backup with it.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        !self.damage.is_empty()
+    }
+}

@@ -1,0 +1,231 @@
+//! `forebay consumer`: consumers made, removed, and put elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use forebay::{ConsumerOptions, Follower, Queue, Retention, Sequence, Start};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::{output, start};
+
+const EXAMPLE: &str = "\
+These open the queue as its writer: the program that has it open must end
+first, or do the same itself. They delete no records.
+
+Example:
+  forebay consumer create events.queue audit --at end
+  forebay consumer seek events.queue audit first
+  forebay consumer remove events.queue audit";
+
+const CREATE_EXAMPLE: &str = "\
+From then on records are kept for the consumer until it acknowledges them. One
+of some kinds only can be opened with the same kinds alone, for ever.
+
+Fields of the JSON object:
+  name, next             the consumer, and the sequence it is given next
+  lag                    how many records that leaves, of all kinds
+
+Example:
+  forebay consumer create events.queue audit --at end
+  forebay consumer create events.queue alerts --at 2h --kind 7 --kind 9";
+
+const REMOVE_EXAMPLE: &str = "\
+A record is kept until every consumer has acknowledged it. With this one gone,
+what only it had not acknowledged is deleted, for good, once a program has the
+queue open again. With no consumer left nothing is deleted: what is still there
+waits for the next one. A consumer whose cursor is damaged can be removed.
+
+Fields of the JSON object:
+  name                   the consumer that was removed
+  consumers              the names of those that are left
+
+Example:
+  forebay consumer remove events.queue audit";
+
+const SEEK_EXAMPLE: &str = "\
+Going forward passes over the records between, as if they were acknowledged;
+going back delivers again what is still there. TO is first, end, a sequence, or
+a time (RFC 3339, or how long ago: 10m, 2h, 3d).
+
+Fields of the JSON object:
+  name, next             the consumer, and the sequence it is given next
+  lag                    how many records that leaves, of all kinds
+
+Example:
+  forebay consumer seek events.queue audit 1200
+  forebay consumer seek events.queue audit 30m";
+
+/// Make, remove or move the consumers of a queue.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Create(Create),
+    Remove(Remove),
+    Seek(Seek),
+}
+
+/// Make a consumer.
+#[derive(Debug, Args)]
+#[command(after_help = CREATE_EXAMPLE)]
+struct Create {
+    #[command(flatten)]
+    of: Consumer,
+    /// Where it begins: first, end, a sequence, or a time (RFC 3339, or how long ago).
+    #[arg(long, value_name = "PLACE", default_value = "first", value_parser = start::parse)]
+    at: Start,
+    /// Give it only the records of these kinds.
+    #[arg(long, value_name = "K", value_delimiter = ',')]
+    kind: Vec<u16>,
+}
+
+/// Remove a consumer for good.
+#[derive(Debug, Args)]
+#[command(after_help = REMOVE_EXAMPLE)]
+struct Remove {
+    #[command(flatten)]
+    of: Consumer,
+}
+
+/// Let a consumer go on elsewhere.
+#[derive(Debug, Args)]
+#[command(after_help = SEEK_EXAMPLE)]
+struct Seek {
+    #[command(flatten)]
+    of: Consumer,
+    /// Where it goes on.
+    #[arg(value_name = "TO", value_parser = start::parse)]
+    to: Start,
+    /// The kinds that it was made with, if it was.
+    #[arg(long, value_name = "K", value_delimiter = ',')]
+    kind: Vec<u16>,
+}
+
+/// Which consumer, and how the outcome is told.
+#[derive(Debug, Args)]
+struct Consumer {
+    /// The queue's directory.
+    #[arg(value_name = "DIR")]
+    queue: PathBuf,
+    /// The consumer.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.action {
+        Action::Create(create) => create.run(),
+        Action::Remove(remove) => remove.run(),
+        Action::Seek(seek) => seek.run(),
+    }
+}
+
+impl Create {
+    fn run(&self) -> Result<(), Failure> {
+        let queue = open(&self.of.queue)?;
+        let name = &self.of.name;
+        if queue.consumers().contains(name) {
+            return Err(Failure::Input {
+                what: format!("there is a consumer {name:?} already"),
+                remedy: "`forebay consumer seek` moves it",
+            });
+        }
+        let consumer = queue.consumer_with(name, &options(&self.kind).start(self.at))?;
+        let (next, lag) = (consumer.next_sequence(), consumer.len()?);
+        drop(consumer);
+        queue.close()?;
+        self.of.tell("begins", next, lag)
+    }
+}
+
+impl Remove {
+    fn run(&self) -> Result<(), Failure> {
+        let queue = open(&self.of.queue)?;
+        self.of.refuse_unknown(&queue)?;
+        let name = &self.of.name;
+        queue.remove_consumer(name)?;
+        let left = queue.consumers();
+        queue.close()?;
+        if self.of.json {
+            let object = json!({ "name": name, "consumers": left });
+            return output::print(&format!("{object:#}\n"));
+        }
+        let left = match left.as_slice() {
+            [] => "no consumer is left: what is still there waits for the next one".to_owned(),
+            left => format!("left are {}", left.join(", ")),
+        };
+        output::print(&format!("removed the consumer {name}; {left}\n"))
+    }
+}
+
+impl Seek {
+    fn run(&self) -> Result<(), Failure> {
+        let queue = open(&self.of.queue)?;
+        self.of.refuse_unknown(&queue)?;
+        let to = match self.to {
+            Start::First => queue.first(),
+            Start::End => queue.next(),
+            Start::At(sequence) => sequence,
+            start => Follower::open_from(&self.of.queue, start)?.next_sequence(),
+        };
+        let mut consumer = queue.consumer_with(&self.of.name, &options(&self.kind))?;
+        consumer.seek(to)?;
+        let (next, lag) = (consumer.next_sequence(), consumer.len()?);
+        drop(consumer);
+        queue.close()?;
+        self.of.tell("goes on", next, lag)
+    }
+}
+
+impl Consumer {
+    fn refuse_unknown(&self, queue: &Queue) -> Result<(), Failure> {
+        let (name, known) = (&self.name, queue.consumers());
+        if known.contains(name) {
+            return Ok(());
+        }
+        let known = if known.is_empty() {
+            "there is none".to_owned()
+        } else {
+            format!("there are {}", known.join(", "))
+        };
+        Err(Failure::Input {
+            what: format!("there is no consumer {name:?}; {known}"),
+            remedy: "`forebay consumer create` makes one",
+        })
+    }
+
+    fn tell(&self, how: &str, next: Sequence, lag: u64) -> Result<(), Failure> {
+        let name = &self.name;
+        if self.json {
+            let object = json!({ "name": name, "next": next.get(), "lag": lag });
+            return output::print(&format!("{object:#}\n"));
+        }
+        output::print(&format!(
+            "the consumer {name} {how} at {next}, {lag} records before the end\n"
+        ))
+    }
+}
+
+/// What only the program's own options may delete stays.
+fn open(path: &Path) -> Result<Queue, Failure> {
+    let options = Queue::options().open_existing();
+    Ok(options.retention(Retention::KeepForever).open(path)?)
+}
+
+fn options(kinds: &[u16]) -> ConsumerOptions {
+    let options = ConsumerOptions::new();
+    if kinds.is_empty() {
+        options
+    } else {
+        options.kinds(kinds.iter().copied())
+    }
+}

@@ -1,0 +1,130 @@
+//! The first and the last line of an export: which queue it is of, and that it is whole.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use forebay::inspect::Inspection;
+use forebay::rebuild::RebuildOptions;
+use forebay::{Epoch, Integrity, Sequence};
+use serde::{Deserialize, Serialize};
+
+use crate::record_json::nanoseconds;
+use crate::salvage::queue_id;
+
+/// What the field `format` says.
+const FORMAT: &str = "forebay-export";
+const VERSION: u32 = 1;
+
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Header {
+    format: String,
+    version: u32,
+    id: String,
+    integrity: String,
+    created_ns: u64,
+    /// The newest epoch of the queue, which may have no record.
+    epoch: String,
+    first: u64,
+    next: u64,
+}
+
+/// The last line: without it an export that was cut off would look like one with a gap.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trailer {
+    /// How many records there are.
+    pub(crate) exported: u64,
+}
+
+impl Trailer {
+    /// Adds the line to `out`.
+    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+        // Neither memory nor these fields can refuse.
+        serde_json::to_writer(&mut *out, self).ok();
+        out.push(b'\n');
+    }
+
+    /// The last line, if `line` is one.
+    pub(crate) fn read(line: &[u8]) -> Option<Self> {
+        // No record begins so: the others are not parsed twice.
+        let is_last = line.starts_with(b"{\"exported\"");
+        is_last.then(|| serde_json::from_slice(line).ok())?
+    }
+}
+
+impl Header {
+    /// The header of the records from `first` up to `next`.
+    pub(crate) fn of(queue: &Inspection, first: Sequence, next: Sequence) -> Self {
+        let integrity = match queue.integrity {
+            Integrity::Crc32c => "crc32c",
+            Integrity::Chained | _ => "chained",
+        };
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            id: queue.id.to_string(),
+            integrity: integrity.to_owned(),
+            created_ns: nanoseconds(queue.created),
+            epoch: queue.epoch.to_string(),
+            first: first.get(),
+            next: next.get(),
+        }
+    }
+
+    /// Adds the line to `out`.
+    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+        // Neither memory nor these fields can refuse.
+        serde_json::to_writer(&mut *out, self).ok();
+        out.push(b'\n');
+    }
+
+    /// The header that `line` is, or what is wrong with it.
+    pub(crate) fn read(line: &[u8]) -> Result<Self, String> {
+        let header: Self = serde_json::from_slice(line)
+            .map_err(|error| format!("not the first line of an export: {error}"))?;
+        if header.format != FORMAT {
+            return Err(format!("the format is {:?}, not {FORMAT:?}", header.format));
+        }
+        if header.version != VERSION {
+            let version = header.version;
+            return Err(format!(
+                "the version is {version}; this command reads {VERSION}"
+            ));
+        }
+        if header.first > header.next {
+            let (first, next) = (header.first, header.next);
+            return Err(format!("the records {first}..{next} are none"));
+        }
+        Ok(header)
+    }
+
+    /// The sequence of the first record.
+    pub(crate) fn first(&self) -> Sequence {
+        Sequence::new(self.first)
+    }
+
+    /// The sequence after the last record.
+    pub(crate) fn next(&self) -> Sequence {
+        Sequence::new(self.next)
+    }
+
+    /// A queue of the same identity.
+    pub(crate) fn options(&self) -> Result<RebuildOptions, String> {
+        let integrity = match self.integrity.as_str() {
+            "chained" => Integrity::Chained,
+            "crc32c" => Integrity::Crc32c,
+            other => return Err(format!("the integrity is {other:?}")),
+        };
+        let is_hex =
+            self.epoch.len() == 16 && self.epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let epoch = u64::from_str_radix(&self.epoch, 16).ok().filter(|_| is_hex);
+        let epoch = epoch.ok_or("epoch: expected 16 hexadecimal digits")?;
+        let id = queue_id(&self.id).map_err(|_why| "id: expected 32 hexadecimal digits")?;
+        Ok(RebuildOptions::new()
+            .id(id)
+            .integrity(integrity)
+            .first(Sequence::new(self.first))
+            .created(UNIX_EPOCH + Duration::from_nanos(self.created_ns))
+            .epoch_above(Epoch::new(epoch)))
+    }
+}

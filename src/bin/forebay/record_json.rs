@@ -1,0 +1,223 @@
+//! A record as a JSON object: what `dump`, `tail` and `export` write, and `import` reads.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use forebay::{Epoch, Record, Sequence};
+use serde::{Deserialize, Serialize};
+
+/// One record. The payload is text where it can be.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordJson<'a> {
+    sequence: u64,
+    epoch: String,
+    kind: u16,
+    time_ns: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    base64: Option<Cow<'a, str>>,
+}
+
+/// What such an object says, with the payload's bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RecordFields<'a> {
+    pub(crate) sequence: Sequence,
+    pub(crate) epoch: Epoch,
+    pub(crate) kind: u16,
+    pub(crate) time_ns: u64,
+    pub(crate) key: Option<[u8; 16]>,
+    pub(crate) payload: Cow<'a, [u8]>,
+}
+
+impl<'a> RecordJson<'a> {
+    pub(crate) fn of(record: &Record<'a>) -> Self {
+        let (text, base64) = match PayloadJson::of(record.payload) {
+            PayloadJson::Text(text) => (Some(text), None),
+            PayloadJson::Base64(base64) => (None, Some(base64)),
+        };
+        Self {
+            sequence: record.sequence.get(),
+            epoch: record.epoch.to_string(),
+            kind: record.kind,
+            time_ns: nanoseconds(record.enqueued_at),
+            key: record.key.map(|key| hex(&key)),
+            text: text.map(Cow::Borrowed),
+            base64: base64.map(Cow::Owned),
+        }
+    }
+
+    /// Adds the object to `out`, with a newline.
+    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+        // Neither memory nor these fields can refuse.
+        serde_json::to_writer(&mut *out, self).ok();
+        out.push(b'\n');
+    }
+
+    /// What the object in `line` says, or what is wrong with it.
+    pub(crate) fn read(line: &'a [u8]) -> Result<RecordFields<'a>, String> {
+        let object: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        let payload = match (object.text, object.base64) {
+            (Some(Cow::Borrowed(text)), None) => Cow::Borrowed(text.as_bytes()),
+            (Some(Cow::Owned(text)), None) => Cow::Owned(text.into_bytes()),
+            (None, Some(base64)) => STANDARD
+                .decode(base64.as_bytes())
+                .map(Cow::Owned)
+                .map_err(|error| format!("base64: {error}"))?,
+            _ => return Err("expected either text or base64".to_owned()),
+        };
+        let key = object.key.map(|key| {
+            let expected = || "key: expected 32 hexadecimal digits".to_owned();
+            let bits = digits(&key, 32).and_then(|key| u128::from_str_radix(key, 16).ok());
+            let mut bytes = bits.ok_or_else(expected)?.to_le_bytes();
+            // The first digits are the first byte.
+            bytes.reverse();
+            Ok::<_, String>(bytes)
+        });
+        let epoch = digits(&object.epoch, 16).and_then(|bits| u64::from_str_radix(bits, 16).ok());
+        Ok(RecordFields {
+            sequence: Sequence::new(object.sequence),
+            epoch: Epoch::new(epoch.ok_or("epoch: expected 16 hexadecimal digits")?),
+            kind: object.kind,
+            time_ns: object.time_ns,
+            key: key.transpose()?,
+            payload,
+        })
+    }
+}
+
+/// `text`, if it is `count` hexadecimal digits.
+fn digits(text: &str, count: usize) -> Option<&str> {
+    let is_hex = text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then_some(text)
+}
+
+/// A payload as one field.
+#[derive(Debug)]
+pub(crate) enum PayloadJson<'a> {
+    Text(&'a str),
+    Base64(String),
+}
+
+impl<'a> PayloadJson<'a> {
+    pub(crate) fn of(payload: &'a [u8]) -> Self {
+        match std::str::from_utf8(payload) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Base64(STANDARD.encode(payload)),
+        }
+    }
+
+    /// The field's name and what it says.
+    pub(crate) fn field(self) -> (&'static str, Cow<'a, str>) {
+        match self {
+            Self::Text(text) => ("text", text.into()),
+            Self::Base64(base64) => ("base64", base64.into()),
+        }
+    }
+}
+
+/// Two digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = Vec::with_capacity(bytes.len().saturating_mul(2));
+    append_hex(bytes, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Adds two digits a byte to `out`.
+pub(crate) fn append_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'?');
+    for byte in bytes {
+        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
+/// Nanoseconds since 1970, as records hold them.
+pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A queue of one record with this payload, and the line of it.
+    fn line_of(payload: &[u8], key: Option<[u8; 16]>) -> (String, u64) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue");
+        let queue = forebay::Queue::open(&path).expect("a queue");
+        let entry = forebay::Entry::new(payload).kind(9);
+        match key {
+            Some(key) => queue.enqueue_once(key, entry),
+            None => queue.enqueue(entry),
+        }
+        .expect("a record");
+        let mut follower = forebay::Follower::open(&path).expect("a follower");
+        let record = follower.next().expect("whole").expect("the record");
+        let mut line = Vec::new();
+        RecordJson::of(&record).append(&mut line);
+        let line = String::from_utf8(line).expect("text");
+        (line, nanoseconds(record.enqueued_at))
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_line_to_the_last_byte_and_nanosecond() {
+        let key = Some(std::array::from_fn(|at| {
+            u8::try_from(at).map_or(0, |at| at * 17)
+        }));
+        for payload in [&b"plain"[..], b"", b"\"quotes\"\n\x00\xc3\xa4", b"\xff\xfe"] {
+            for key in [None, key] {
+                let (line, time_ns) = line_of(payload, key);
+                assert!(
+                    line.ends_with("}\n") && line.matches('\n').count() == 1,
+                    "{line}"
+                );
+                let fields = RecordJson::read(line.trim_end().as_bytes()).expect("a record");
+                assert_eq!(fields.payload, payload);
+                assert_eq!((fields.sequence.get(), fields.kind), (0, 9));
+                assert_eq!((fields.time_ns, fields.key), (time_ns, key));
+                assert_eq!(fields.epoch.counter(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn the_payload_is_text_where_it_can_be() {
+        assert!(
+            line_of(b"{\"a\":1}", None)
+                .0
+                .contains(r#""text":"{\"a\":1}"}"#)
+        );
+        assert!(line_of(b"\xff\xfe", None).0.contains(r#""base64":"//4="}"#));
+    }
+
+    #[test]
+    fn what_is_no_record_says_why() {
+        let whole = r#"{"sequence":1,"epoch":"0000000100000002","kind":0,"time_ns":3,"text":"x"}"#;
+        assert!(RecordJson::read(whole.as_bytes()).is_ok());
+        for (from, to, word) in [
+            ("\"text\":\"x\"", "\"base64\":\"?\"", "base64"),
+            (",\"text\":\"x\"", "", "either text or base64"),
+            (
+                "\"text\"",
+                "\"base64\":\"eA==\",\"text\"",
+                "either text or base64",
+            ),
+            ("0000000100000002", "1", "epoch"),
+            ("0000000100000002", "+000000100000002", "epoch"),
+            ("\"text\"", "\"key\":\"ab\",\"text\"", "key"),
+            ("\"text\"", "\"note\":1,\"text\"", "note"),
+            ("\"kind\":0", "\"kind\":65536", "65536"),
+        ] {
+            assert!(whole.contains(from), "{from}");
+            let why = RecordJson::read(whole.replace(from, to).as_bytes()).expect_err(to);
+            assert!(why.contains(word), "{why}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `forebay repair`: what a repair would give up, and, when told so, the repair.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use forebay::repair::{RepairStep, plan};
+use forebay::{Queue, Sequence};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output;
+
+const EXAMPLE: &str = "\
+Without --apply nothing is changed, and exit code 1 means that there is something
+to repair. With --apply the steps are carried out, in their order, and the queue
+is opened and closed once. Every byte that is removed or replaced is copied to
+DIR/quarantine before. It may be interrupted: run again, it ends the same.
+A torn tail needs no repair: opening the queue sees to that.
+
+Fields of the JSON object:
+  path
+  applied                whether the steps were carried out
+  steps                  [{file, problem, action, lost, kept}], in their order
+                         action: set-aside, rename, replace, create, reopen
+                         lost: as below, by this step
+                         kept: where the old bytes are, or null
+  lost                   [{first, next}], the records given up; next is behind
+  lost_records           how many these are
+
+Example:
+  forebay repair events.queue
+  forebay repair events.queue --apply
+  forebay repair events.queue --json | jq .lost";
+
+/// Say what a repair would do and give up; with --apply, repair.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Arguments {
+    /// The queue's directory.
+    #[arg(value_name = "DIR")]
+    queue: PathBuf,
+    /// Carry the plan out. No program may have the queue open.
+    #[arg(long)]
+    apply: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let plan = plan(&arguments.queue)?;
+    let is_applied = arguments.apply && !plan.is_empty();
+    let (steps, lost) = if is_applied {
+        let report = plan.apply()?;
+        let lost = report.lost();
+        finish(&plan.path).map_err(|failure| failure.after(told(&lost)))?;
+        (report.done, lost)
+    } else {
+        (plan.steps.clone(), plan.lost())
+    };
+    let text = if arguments.json {
+        format!("{:#}\n", as_json(&plan.path, is_applied, &steps, &lost))
+    } else {
+        as_text(is_applied, &steps, &lost)
+    };
+    output::print(&text)?;
+    if !is_applied && !steps.is_empty() {
+        let path = plan.path.display();
+        return Err(Failure::Finding(format!(
+            "there is something to repair: {path}"
+        )));
+    }
+    Ok(())
+}
+
+/// Opens the repaired queue once, which cuts a torn tail and rebuilds a lost `STATE`.
+fn finish(path: &Path) -> Result<(), Failure> {
+    let queue = Queue::options().open_existing().open(path)?;
+    queue.close()?;
+    Ok(())
+}
+
+fn told(lost: &[Range<Sequence>]) -> String {
+    if lost.is_empty() {
+        return "no record is lost".to_owned();
+    }
+    let ranges = lost
+        .iter()
+        .map(|range| format!("{}..{}", range.start, range.end));
+    let ranges: Vec<String> = ranges.collect();
+    format!(
+        "lost: the records {} ({} in all)",
+        ranges.join(", "),
+        count(lost)
+    )
+}
+
+fn count(lost: &[Range<Sequence>]) -> u64 {
+    let counts = lost.iter().map(|range| range.end.since(range.start));
+    counts.fold(0, u64::saturating_add)
+}
+
+fn as_text(is_applied: bool, steps: &[RepairStep], lost: &[Range<Sequence>]) -> String {
+    if steps.is_empty() {
+        return "nothing to repair\n".to_owned();
+    }
+    let mut text = String::new();
+    for (number, step) in (1..).zip(steps) {
+        writeln!(text, "{number}. {step}").ok();
+    }
+    writeln!(text, "{}", told(lost)).ok();
+    text.push_str(if is_applied {
+        "repaired\n"
+    } else {
+        "nothing is changed; --apply carries this out\n"
+    });
+    text
+}
+
+fn as_json(path: &Path, is_applied: bool, steps: &[RepairStep], lost: &[Range<Sequence>]) -> Value {
+    let ranges = |lost: &[Range<Sequence>]| -> Value {
+        let one = |range: &Range<Sequence>| json!({ "first": range.start.get(), "next": range.end.get() });
+        lost.iter().map(one).collect()
+    };
+    let steps = steps.iter().map(|step| {
+        json!({
+            "file": step.file,
+            "problem": step.problem,
+            "action": step.action.name(),
+            "lost": ranges(&step.lost),
+            "kept": step.kept.as_ref().map(|kept| kept.display().to_string()),
+        })
+    });
+    json!({
+        "path": path.display().to_string(),
+        "applied": is_applied,
+        "steps": steps.collect::<Value>(),
+        "lost": ranges(lost),
+        "lost_records": count(lost),
+    })
+}

@@ -1,0 +1,299 @@
+//! `forebay salvage`: every valid record out of what is left of a queue, into a new one.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::Args;
+use forebay::salvage::{FileState, SalvageOptions, Salvaged, SalvagedFile, salvage};
+use forebay::{QueueId, Sequence};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Ranges that are shown, where there are more.
+const RANGES_SHOWN: usize = 20;
+
+const EXAMPLE: &str = "\
+DIR is only read. OUT must not be there, or be an empty directory; it becomes a
+queue with the same identity, whose records keep their ids, times, kinds and
+keys. What is missing is a gap there. Consumers go on where they were. Snapshots
+are not taken over. Where a program has DIR open, what comes out is a moment.
+
+Files are found by what is in them, whatever their names; QUEUE, STATE and the
+headers of segments may be gone. With --include-quarantine also what a recovery
+or a repair has moved aside. Records whose place was given to others since are
+kept in OUT/quarantine/superseded.records.
+
+Exit code 1 means that records are missing, or a consumer's place is not known.
+
+Fields of the JSON object (ranges are half open):
+  path, id               the new queue
+  records, payload_bytes, segments, first, next
+  lost_records, lost     [{first, next}], of which no valid frame is left
+  known_gaps             [{first, next}], given up before by a repair
+  unproven               {first, next} or null: may never have been durable
+  cut_batches            [last sequence that is left of a batch]
+  reclaimed, duplicates  records left out: deleted before; found twice
+  superseded, superseded_in
+  foreign                [{id, files, records}], of other queues
+  files                  [{name, state, records, damaged}]
+                         state: segment, misnamed, without_header, foreign,
+                         later_version, unreadable
+  consumers              [{name, next}]
+  lost_consumers         [{name, reason}]
+  snapshots_left         names of snapshots, which are not taken over
+
+Example:
+  forebay salvage events.queue events.rescued
+  forebay salvage events.queue events.rescued --json | jq .lost";
+
+/// Get every valid record out of what is left of a queue, into a new one.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Arguments {
+    /// What is left of the queue.
+    #[arg(value_name = "DIR")]
+    queue: PathBuf,
+    /// The new queue's directory.
+    #[arg(value_name = "OUT")]
+    out: PathBuf,
+    /// Whose records to get out, where those of several queues are mixed.
+    #[arg(long = "queue", value_name = "ID", value_parser = queue_id)]
+    id: Option<QueueId>,
+    /// Look into the folder of quarantine too.
+    #[arg(long)]
+    include_quarantine: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut options = SalvageOptions::new().include_quarantine(arguments.include_quarantine);
+    if let Some(id) = arguments.id {
+        options = options.queue(id);
+    }
+    let found = salvage(&arguments.queue, &arguments.out, &options)?;
+    let text = if arguments.json {
+        format!("{:#}\n", as_json(&found))
+    } else {
+        as_text(&found)
+    };
+    output::print(&text)?;
+    let mut missing = Vec::new();
+    match found.lost_records() {
+        0 => {}
+        1 => missing.push("a record is missing".to_owned()),
+        records => missing.push(format!("{records} records are missing")),
+    }
+    for consumer in &found.lost_consumers {
+        missing.push(format!("the place of {} is not known", consumer.name));
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Finding(missing.join(", and ")))
+    }
+}
+
+/// An identity as `stats` shows it.
+pub(crate) fn queue_id(text: &str) -> Result<QueueId, String> {
+    let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let bits = u128::from_str_radix(text, 16).ok().filter(|_| is_hex);
+    let mut bytes = bits
+        .ok_or("expected 32 hexadecimal digits, as in the field id of `forebay stats --json`")?
+        .to_le_bytes();
+    // The first digits are the first byte.
+    bytes.reverse();
+    Ok(QueueId::new(bytes))
+}
+
+fn as_json(found: &Salvaged) -> Value {
+    let rebuilt = &found.rebuilt;
+    let ranges = |ranges: &[Range<Sequence>]| -> Vec<Value> { ranges.iter().map(range).collect() };
+    let foreign = found.foreign.iter().map(|foreign| {
+        json!({
+            "id": foreign.id.to_string(),
+            "files": foreign.files,
+            "records": foreign.records,
+        })
+    });
+    let files = found.files.iter().map(|file| {
+        json!({
+            "name": file.name,
+            "state": state(&file.state),
+            "records": file.records,
+            "damaged": file.damaged,
+        })
+    });
+    let consumers = found.consumers.iter();
+    let consumers = consumers.map(|kept| json!({"name": kept.name, "next": kept.next.get()}));
+    let lost_consumers = found.lost_consumers.iter();
+    let lost_consumers =
+        lost_consumers.map(|lost| json!({"name": lost.name, "reason": lost.reason}));
+    let cut_batches = found.cut_batches.iter().map(|last| last.get());
+    let superseded_in = found.superseded_in.as_ref();
+    json!({
+        "path": rebuilt.path.display().to_string(),
+        "id": rebuilt.id.to_string(),
+        "records": rebuilt.records,
+        "payload_bytes": rebuilt.payload_bytes,
+        "segments": rebuilt.segments,
+        "first": rebuilt.first.get(),
+        "next": rebuilt.next.get(),
+        "lost_records": found.lost_records(),
+        "lost": ranges(&found.lost),
+        "known_gaps": ranges(&found.known_gaps),
+        "unproven": (!found.unproven.is_empty()).then(|| range(&found.unproven)),
+        "cut_batches": cut_batches.collect::<Vec<_>>(),
+        "reclaimed": found.reclaimed,
+        "duplicates": found.duplicates,
+        "superseded": found.superseded,
+        "superseded_in": superseded_in.map(|path| path.display().to_string()),
+        "foreign": foreign.collect::<Vec<_>>(),
+        "files": files.collect::<Vec<_>>(),
+        "consumers": consumers.collect::<Vec<_>>(),
+        "lost_consumers": lost_consumers.collect::<Vec<_>>(),
+        "snapshots_left": found.snapshots_left,
+    })
+}
+
+fn range(range: &Range<Sequence>) -> Value {
+    json!({"first": range.start.get(), "next": range.end.get()})
+}
+
+fn state(state: &FileState) -> &'static str {
+    match state {
+        FileState::Segment => "segment",
+        FileState::Misnamed { .. } => "misnamed",
+        FileState::WithoutHeader => "without_header",
+        FileState::Foreign => "foreign",
+        FileState::LaterVersion => "later_version",
+        FileState::Unreadable => "unreadable",
+        _ => "unknown",
+    }
+}
+
+fn as_text(found: &Salvaged) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    write_records(found, &mut text)
+        .and_then(|()| write_others(found, &mut text))
+        .ok();
+    text
+}
+
+fn write_records(found: &Salvaged, text: &mut String) -> std::fmt::Result {
+    let rebuilt = &found.rebuilt;
+    let (records, first, next) = (rebuilt.records, rebuilt.first, rebuilt.next);
+    writeln!(text, "salvaged   {records} records of {first}..{next}")?;
+    writeln!(text, "queue      {}", rebuilt.id)?;
+    writeln!(text, "into       {}", rebuilt.path.display())?;
+    if found.lost.is_empty() {
+        writeln!(text, "lost       nothing")?;
+    }
+    write_ranges(&found.lost, "lost", text)?;
+    write_ranges(&found.known_gaps, "gap", text)?;
+    if !found.unproven.is_empty() {
+        let (start, end) = (found.unproven.start, found.unproven.end);
+        writeln!(
+            text,
+            "unproven   {start}..{end} may never have been durable: opening the old queue may \
+             remove them"
+        )?;
+    }
+    for last in &found.cut_batches {
+        writeln!(text, "cut batch  its last record that is left is {last}")?;
+    }
+    if found.duplicates > 0 {
+        writeln!(
+            text,
+            "twice      {} records, the same each time",
+            found.duplicates
+        )?;
+    }
+    if found.reclaimed > 0 {
+        let reclaimed = found.reclaimed;
+        writeln!(
+            text,
+            "left out   {reclaimed} records that had been reclaimed"
+        )?;
+    }
+    if let Some(path) = &found.superseded_in {
+        let (records, path) = (found.superseded, path.display());
+        writeln!(
+            text,
+            "aside      {records} records whose place others have: {path}"
+        )?;
+    }
+    Ok(())
+}
+
+fn write_ranges(ranges: &[Range<Sequence>], what: &str, text: &mut String) -> std::fmt::Result {
+    for range in ranges.iter().take(RANGES_SHOWN) {
+        let (start, end) = (range.start, range.end);
+        let records = end.since(start);
+        writeln!(text, "{what:<10} {start}..{end}, {records} records")?;
+    }
+    let more = ranges.len().saturating_sub(RANGES_SHOWN);
+    if more > 0 {
+        writeln!(text, "{what:<10} {more} ranges more; --json has them all")?;
+    }
+    Ok(())
+}
+
+fn write_others(found: &Salvaged, text: &mut String) -> std::fmt::Result {
+    for foreign in &found.foreign {
+        let (id, files, records) = (foreign.id, foreign.files, foreign.records);
+        writeln!(
+            text,
+            "other      {files} files with {records} records of the queue {id}; \
+             --queue {id} gets them out"
+        )?;
+    }
+    for file in &found.files {
+        if let Some(what) = remarkable(file) {
+            writeln!(text, "file       {}: {what}", file.name)?;
+        }
+    }
+    for consumer in &found.consumers {
+        writeln!(
+            text,
+            "consumer   {} goes on at {}",
+            consumer.name, consumer.next
+        )?;
+    }
+    for consumer in &found.lost_consumers {
+        writeln!(
+            text,
+            "consumer   {} begins at the first record when it is made anew: {}",
+            consumer.name, consumer.reason
+        )?;
+    }
+    for name in &found.snapshots_left {
+        writeln!(text, "snapshot   {name} is not taken over")?;
+    }
+    Ok(())
+}
+
+/// What is to be said of a file, if anything.
+fn remarkable(file: &SalvagedFile) -> Option<String> {
+    let records = file.records;
+    let damage = if file.damaged { ", damaged" } else { "" };
+    match file.state {
+        FileState::Segment => file
+            .damaged
+            .then(|| format!("damaged, {records} records came out of it")),
+        FileState::Misnamed { number } => Some(format!(
+            "is segment {number}{damage}, {records} records came out of it"
+        )),
+        FileState::WithoutHeader => Some(format!(
+            "its header is gone{damage}, {records} records came out of it"
+        )),
+        FileState::Foreign => Some("of another queue".to_owned()),
+        FileState::LaterVersion => Some("of a later version; left out".to_owned()),
+        FileState::Unreadable | _ => Some("no record could be found in it".to_owned()),
+    }
+}

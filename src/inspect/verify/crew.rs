@@ -1,0 +1,124 @@
+//! Walks the segments, several at a time.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+use super::ground::{Ground, is_reclaimed};
+use super::index::IndexCheck;
+use super::options::Progress;
+use super::order::{Member, Started};
+use super::walk::{Orders, Walked, walk};
+use crate::error::Result;
+use crate::storage::Directory;
+
+/// What all threads of one call share.
+pub(super) struct Crew<'a> {
+    pub(super) directory: &'a dyn Directory,
+    pub(super) ground: &'a Ground,
+    pub(super) members: &'a [Member],
+    pub(super) orders: Orders<'a>,
+    pub(super) progress: &'a (dyn Fn(Progress) + Sync),
+    next: AtomicUsize,
+    bytes: AtomicU64,
+}
+
+impl<'a> Crew<'a> {
+    pub(super) fn new(
+        directory: &'a dyn Directory,
+        ground: &'a Ground,
+        members: &'a [Member],
+        orders: Orders<'a>,
+        progress: &'a (dyn Fn(Progress) + Sync),
+    ) -> Self {
+        Self {
+            directory,
+            ground,
+            members,
+            orders,
+            progress,
+            next: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// What each segment holds, in order; `None` for one that was reclaimed meanwhile.
+    pub(super) fn walk_all(&self, jobs: usize) -> Result<Vec<Option<Walked>>> {
+        let jobs = jobs.clamp(1, self.members.len().max(1));
+        let shares: Vec<Result<Vec<(usize, Option<Walked>)>>> = thread::scope(|scope| {
+            let others: Vec<_> = (1..jobs).map(|_| scope.spawn(|| self.work())).collect();
+            let own = self.work();
+            let others = others.into_iter().map(|other| match other.join() {
+                Ok(share) => share,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            std::iter::once(own).chain(others).collect()
+        });
+        let mut all = Vec::with_capacity(self.members.len());
+        for share in shares {
+            all.extend(share?);
+        }
+        all.sort_unstable_by_key(|(at, _)| *at);
+        Ok(all.into_iter().map(|(_, walked)| walked).collect())
+    }
+
+    /// Takes the next segment nobody has, until there is none.
+    fn work(&self) -> Result<Vec<(usize, Option<Walked>)>> {
+        let mut done = Vec::new();
+        loop {
+            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(member) = self.members.get(at) else {
+                return Ok(done);
+            };
+            done.push((at, self.look_at(member)?));
+        }
+    }
+
+    fn look_at(&self, member: &Member) -> Result<Option<Walked>> {
+        let told = AtomicU64::new(0);
+        let tell = |bytes: u64| {
+            told.fetch_add(bytes, Ordering::Relaxed);
+            self.tell(bytes);
+        };
+        let walked = self.walk(member, &tell)?;
+        // What is reserved, and what could not be read, is done with too.
+        let told = told.into_inner();
+        self.tell(member.file_bytes.saturating_sub(told));
+        let is_sound = walked.as_ref().is_some_and(|walked| {
+            walked.holes.is_empty() && walked.breaks.is_empty() && walked.index.is_none()
+        });
+        if is_sound {
+            return Ok(walked);
+        }
+        // Again, from the file: it may be that the segment went away while it was read.
+        let again = self.walk(member, &|_| {})?;
+        let (queue, number) = (self.ground.identity.queue, member.number);
+        let is_gone = is_reclaimed(self.directory, queue, number);
+        Ok(again.filter(|_| !is_gone))
+    }
+
+    fn walk(&self, member: &Member, tell: &dyn Fn(u64)) -> Result<Option<Walked>> {
+        match &member.started {
+            Started::Good(segment) => {
+                let index = IndexCheck::open(self.directory, segment)?;
+                walk(segment, member.until, index, self.orders, tell).map(Some)
+            }
+            // Without its beginning no reader opens it: what is in it is for salvage to find.
+            Started::Bad(..) => Ok(Some(Walked::default())),
+        }
+    }
+
+    fn tell(&self, bytes: u64) {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let total_bytes = self.members.iter().map(|member| member.file_bytes);
+        (self.progress)(Progress {
+            bytes: before.saturating_add(bytes),
+            total_bytes: total_bytes.fold(0, u64::saturating_add),
+        });
+    }
+}

@@ -1,0 +1,169 @@
+//! The small files of a queue: identity, state, keys; and what lies in quarantine.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+
+use std::path::{Path, PathBuf};
+
+use super::found::{Finding, Severity};
+use super::ground::Ground;
+use crate::error::{ErrorKind, Result};
+use crate::format::{
+    Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, QUARANTINE, STATE, Slot, StateSlot, is_zero,
+    narrow,
+};
+use crate::inspect::settled::settled_glance;
+use crate::position::{Offset, QueueId, Sequence};
+use crate::storage::{Access, Directory, open_if_there, read_whole};
+
+/// How often a slot is read until it can be: a writer may be in the middle of it.
+const READS_MAX: usize = 8;
+
+/// The identity file; `None` where there is none.
+pub(super) fn read_identity(
+    directory: &dyn Directory,
+) -> Result<Option<std::result::Result<Identity, Defect>>> {
+    let Some(file) = open_if_there(directory, IDENTITY, Access::Read)? else {
+        return Ok(None);
+    };
+    Ok(Some(Identity::decode(&read_whole(&*file, 4096)?)))
+}
+
+pub(super) fn check_identity(directory: &dyn Directory) -> Result<Option<Finding>> {
+    let file = directory.path().join(IDENTITY);
+    Ok(match read_identity(directory)? {
+        Some(Ok(_)) => None,
+        Some(Err(defect)) => Some(Finding::of(Severity::Damage, file, Offset::ZERO, defect)),
+        None => Some(missing(file)),
+    })
+}
+
+fn missing(file: PathBuf) -> Finding {
+    let words = ("a file".to_owned(), "none".to_owned());
+    Finding::plain(Severity::Damage, file, Offset::ZERO, words)
+}
+
+/// The slots of `STATE`: a spare one that is bad is minor.
+pub(super) fn check_state(directory: &dyn Directory, ground: &Ground) -> Result<Vec<Finding>> {
+    let file = directory.path().join(STATE);
+    let Some(defects) = slot_defects::<StateSlot>(directory, STATE, ground.identity.queue)? else {
+        return Ok(vec![missing(file)]);
+    };
+    Ok(of_slots(&file, &defects))
+}
+
+/// The findings about the slots of `file`.
+pub(super) fn of_slots(file: &Path, defects: &[SlotDefect]) -> Vec<Finding> {
+    let is_lost = defects.iter().all(|slot| slot.unusable);
+    let severity = if is_lost {
+        Severity::Damage
+    } else {
+        Severity::Minor
+    };
+    let told = defects.iter().filter_map(|slot| {
+        let defect = slot.defect.or(is_lost.then_some(Defect::Zeros))?;
+        Some(Finding::of(
+            severity,
+            file.to_path_buf(),
+            slot.offset,
+            defect,
+        ))
+    });
+    told.collect()
+}
+
+/// What is wrong with one slot.
+#[derive(Debug)]
+pub(super) struct SlotDefect {
+    offset: Offset,
+    /// It does not count.
+    unusable: bool,
+    /// Why, unless it was never written.
+    defect: Option<Defect>,
+}
+
+/// Both slots of the file `name`; `None` where there is no such file.
+pub(super) fn slot_defects<S: Slot>(
+    directory: &dyn Directory,
+    name: &str,
+    queue: QueueId,
+) -> Result<Option<Vec<SlotDefect>>> {
+    let mut last = None;
+    for _ in 0..READS_MAX {
+        let Some(file) = open_if_there(directory, name, Access::Read)? else {
+            return Ok(None);
+        };
+        let bytes = read_whole(&*file, narrow(Pair::<S>::FILE_BYTES))?;
+        let pair = Pair::<S>::decode(&bytes);
+        let both = pair.slots.iter().enumerate().map(|(which, slot)| {
+            let offset = Pair::<S>::offset(which);
+            let block = bytes.get(narrow(offset.get())..).unwrap_or_default();
+            let block = block.get(..narrow(4096).min(block.len()));
+            let blank = is_zero(block.unwrap_or_default());
+            let defect = match slot {
+                Ok(slot) if slot.queue() == queue => None,
+                Ok(_) => Some(Defect::Owner { name: "queue" }),
+                Err(defect) => Some(*defect),
+            };
+            SlotDefect {
+                offset,
+                unusable: defect.is_some(),
+                defect: defect.filter(|_| !blank),
+            }
+        });
+        let both: Vec<_> = both.collect();
+        let is_fine = both.iter().all(|slot| slot.defect.is_none());
+        last = Some(both);
+        if is_fine {
+            break;
+        }
+    }
+    Ok(last)
+}
+
+/// The file of the keys, if there is one.
+pub(super) fn check_keys(directory: &dyn Directory, ground: &Ground) -> Result<Option<Finding>> {
+    let Some(file) = open_if_there(directory, KEYS, Access::Read)? else {
+        return Ok(None);
+    };
+    let bytes = read_whole(&*file, narrow(KeyFile::BYTES_MAX))?;
+    let defect = match KeyFile::decode(&bytes) {
+        Ok(keys) if keys.queue != ground.identity.queue => Defect::Owner { name: "queue" },
+        Ok(keys) if keys.covered > ground.next && keys.covered > next_now(directory, ground) => {
+            Defect::Field {
+                name: "covered sequence",
+                found: keys.covered.get(),
+            }
+        }
+        Ok(_) => return Ok(None),
+        Err(defect) => defect,
+    };
+    let file = directory.path().join(KEYS);
+    let found = Finding::of(Severity::Damage, file, Offset::ZERO, defect);
+    Ok(Some(found))
+}
+
+/// Where the log ends by now: a writer has gone on since the ground was laid.
+pub(super) fn next_now(directory: &dyn Directory, ground: &Ground) -> Sequence {
+    let fresh = settled_glance(directory);
+    fresh.map_or(ground.next, |glance| glance.look.end.next.max(ground.next))
+}
+
+/// How many files lie in quarantine, and their bytes.
+pub(super) fn count_quarantine(directory: &dyn Directory) -> Result<(usize, u64)> {
+    let names = match directory.list(QUARANTINE) {
+        Ok(names) => names,
+        Err(error) if error.kind() == ErrorKind::NotFound || error.is_missing() => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let mut counted = (0_usize, 0_u64);
+    for name in names {
+        let file = open_if_there(directory, &format!("{QUARANTINE}/{name}"), Access::Read)?;
+        let bytes = file.map_or(Ok(0), |file| file.length())?;
+        counted = (counted.0.saturating_add(1), counted.1.saturating_add(bytes));
+    }
+    Ok(counted)
+}

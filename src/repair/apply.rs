@@ -1,0 +1,73 @@
+//! Carries a plan out, one file at a time.
+
+use super::aside::{copy, copy_bytes};
+use super::draft::Draft;
+use super::plan::{RepairStep, Work};
+use crate::error::{ErrorKind, Result};
+use crate::format::{SEGMENTS, STATE, SegmentFile, StateSlot, segment_file, temporary};
+use crate::position::QueueId;
+use crate::slots::SlotFile;
+use crate::storage::{Access, Directory};
+
+/// Does all of `steps`.
+pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Result<()> {
+    for step in steps {
+        // Before anything is changed: what is there now is in `quarantine`, durable.
+        if let Some(kept) = step.kept.as_ref().and_then(|kept| kept.to_str()) {
+            copy(directory, &step.file, kept)?;
+        }
+        let folder = step.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match &step.work {
+            Work::SetAside => directory.remove(&step.file)?,
+            Work::Rename { to } => directory.rename(&step.file, to)?,
+            Work::Write { bytes } => replace(directory, &step.file, bytes)?,
+            Work::Draft(draft) => write_draft(directory, &step.file, draft)?,
+            Work::MarkUnclean { queue } => mark_unclean(directory, *queue)?,
+        }
+        directory.sync(folder)?;
+    }
+    Ok(())
+}
+
+fn replace(directory: &dyn Directory, name: &str, bytes: &[u8]) -> Result<()> {
+    let unfinished = temporary(name);
+    directory.remove(&unfinished)?;
+    let file = directory.create(&unfinished)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    directory.rename(&unfinished, name)
+}
+
+/// Puts the segment of `draft` in the place of the file `name`.
+fn write_draft(directory: &dyn Directory, name: &str, draft: &Draft) -> Result<()> {
+    let unfinished = temporary(name);
+    directory.remove(&unfinished)?;
+    let file = directory.create(&unfinished)?;
+    if draft.keeps {
+        let from = directory.open(name, Access::Read)?;
+        let end = draft.end.map_or(u64::MAX, |end| end.get());
+        copy_bytes(&*from, &*file, from.length()?.min(end))?;
+    }
+    for (offset, bytes) in draft.encode(&file) {
+        file.write_at(&bytes, offset.get())?;
+    }
+    file.sync()?;
+    directory.rename(&unfinished, name)?;
+    directory.sync(SEGMENTS)?;
+    // It tells of the file that was here before.
+    let number = draft.header.number;
+    directory.remove(&segment_file(number, SegmentFile::Index))
+}
+
+/// Has `STATE` say that the log's end is not known.
+fn mark_unclean(directory: &dyn Directory, queue: QueueId) -> Result<()> {
+    let slots = SlotFile::<StateSlot>::open(directory, STATE, queue)?;
+    let path = directory.path().join(STATE);
+    let mut slots =
+        slots.map_err(|defect| defect.into_error(ErrorKind::Corrupt, "STATE changed", &path))?;
+    let slot = StateSlot {
+        clean: false,
+        ..*slots.newest()
+    };
+    slots.commit(slot)
+}

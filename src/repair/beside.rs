@@ -1,0 +1,129 @@
+//! What stands beside the log: cursors, snapshots, keys. What cannot be used of it is set aside.
+
+use super::files::set_aside;
+use super::members::Bounds;
+use super::plan::RepairStep;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{
+    CursorSlot, Defect, Identity, KEYS, KeyFile, SNAPSHOTS, SnapshotHeader, StateSum, consumer_id,
+    cursor_file, narrow, wide,
+};
+use crate::storage::{Access, Directory, File, open_if_there, read_range, read_whole};
+
+/// Bytes of a snapshot read at once.
+const CHUNK_BYTES: usize = 1 << 20;
+const SNAPSHOT_SUFFIX: &str = ".snapshot";
+
+/// The steps for what stands beside the log.
+pub(super) fn plan_beside(
+    directory: &dyn Directory,
+    identity: &Identity,
+    bounds: &Bounds,
+) -> Result<Vec<RepairStep>> {
+    let mut steps = Vec::new();
+    for fact in &bounds.survey.cursors {
+        let problem = match &fact.slot {
+            Ok(slot) => cursor_problem(&fact.consumer, slot, identity, bounds),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                Some("neither of its slots can be read".to_owned())
+            }
+            Err(error) => return Err(error.clone()),
+        };
+        if let Some(problem) = problem {
+            let name = &fact.consumer;
+            let problem = format!(
+                "{problem}: the consumer {name:?} begins anew, at the oldest record that is kept"
+            );
+            steps.push(set_aside(directory, &cursor_file(name), problem)?);
+        }
+    }
+    let mut names = match directory.list(SNAPSHOTS) {
+        Err(error) if error.is_missing() => Vec::new(),
+        listed => listed?,
+    };
+    names.sort_unstable();
+    for last in names.iter().filter(|last| last.ends_with(SNAPSHOT_SUFFIX)) {
+        let name = format!("{SNAPSHOTS}/{last}");
+        let file = directory.open(&name, Access::Read)?;
+        if let Err(defect) = read_snapshot(&*file)? {
+            let problem = format!("the snapshot is damaged ({})", own(defect, &*file)?);
+            steps.push(set_aside(directory, &name, problem)?);
+        }
+    }
+    if let Some(file) = open_if_there(directory, KEYS, Access::Read)?
+        && let Err(defect) = read_keys(&*file, identity, bounds)?
+    {
+        let problem = format!(
+            "it is damaged ({}): keys of records that are deleted count no more",
+            own(defect, &*file)?
+        );
+        steps.push(set_aside(directory, KEYS, problem)?);
+    }
+    Ok(steps)
+}
+
+/// `defect`, unless the file is merely newer.
+fn own(defect: Defect, file: &dyn File) -> Result<Defect> {
+    if matches!(defect, Defect::Version { .. }) {
+        let error: Error = defect.into_error(ErrorKind::Corrupt, "a file", file.path());
+        return Err(error);
+    }
+    Ok(defect)
+}
+
+/// Why a cursor is refused although a slot of it can be read.
+fn cursor_problem(
+    consumer: &str,
+    slot: &CursorSlot,
+    identity: &Identity,
+    bounds: &Bounds,
+) -> Option<String> {
+    let end = bounds.end.next;
+    if slot.queue != identity.queue {
+        return Some(format!("it is of another queue, {}", slot.queue));
+    }
+    if slot.consumer != consumer_id(consumer) {
+        return Some("it is another consumer's".to_owned());
+    }
+    let watermark = slot.watermark;
+    (watermark > end).then(|| format!("it knows of {watermark} records, and the log ends at {end}"))
+}
+
+fn read_snapshot(file: &dyn File) -> Result<std::result::Result<(), Defect>> {
+    let front = read_range(file, 0, SnapshotHeader::STATE_OFFSET)?;
+    let header = match SnapshotHeader::decode(&front, file.length()?) {
+        Ok(header) => header,
+        Err(defect) => return Ok(Err(defect)),
+    };
+    let mut sum = StateSum::default();
+    let mut offset = wide(SnapshotHeader::STATE_OFFSET);
+    loop {
+        let bytes = read_range(file, offset, CHUNK_BYTES)?;
+        if bytes.is_empty() {
+            return Ok(header.check(sum));
+        }
+        sum.add(&bytes);
+        offset += wide(bytes.len());
+    }
+}
+
+fn read_keys(
+    file: &dyn File,
+    identity: &Identity,
+    bounds: &Bounds,
+) -> Result<std::result::Result<(), Defect>> {
+    let length = file.length()?.min(KeyFile::BYTES_MAX);
+    let keys = KeyFile::decode(&read_whole(file, narrow(length))?);
+    Ok(keys.and_then(|keys| {
+        let too_much = |name, found| Err(Defect::Field { name, found });
+        if keys.queue != identity.queue {
+            Err(Defect::Owner { name: "queue" })
+        } else if keys.epoch > bounds.epoch {
+            too_much("keys epoch", keys.epoch.get())
+        } else if keys.covered > bounds.end.next {
+            too_much("keys covered, beyond the log", keys.covered.get())
+        } else {
+            Ok(())
+        }
+    }))
+}

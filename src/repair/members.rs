@@ -1,0 +1,144 @@
+//! The segments of the log, from the last one back to the first, with what the next one says of
+//! each: where the log left it, and before which record.
+
+use std::sync::Arc;
+
+use super::files::LaidOut;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{Defect, End, SegmentFile, SegmentHeader, StateSlot, segment_file};
+use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
+use crate::recovery::{CorruptionPolicy, Plan, Survey, make_plan, survey};
+use crate::segment::{Segment, read_header};
+use crate::storage::{Access, Directory, File, open_if_there};
+
+/// Between what the log lies, by `STATE` or, after an unclean end, by what opening would decide.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    pub(super) survey: Survey,
+    /// The last `STATE`, unless it was lost.
+    pub(super) state: Option<StateSlot>,
+    pub(super) end: End,
+    /// Durable records behind the end's place cannot be read.
+    pub(super) is_end_damaged: bool,
+    pub(super) first: SegmentNumber,
+    pub(super) epoch: Epoch,
+}
+
+/// One segment of the log.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) number: SegmentNumber,
+    pub(super) content: Content,
+    /// Where the log left it; `None` where nothing readable says so.
+    pub(super) stop: Option<Offset>,
+    /// The record that followed.
+    pub(super) next: Option<Sequence>,
+}
+
+/// What can be read of a segment.
+#[derive(Debug)]
+pub(super) enum Content {
+    Started(Box<Segment>),
+    /// Its header, and its file.
+    Headed(SegmentHeader, Arc<dyn File>, Defect),
+    Lost(Defect),
+}
+
+/// Finds out between what the log lies.
+pub(super) fn find_bounds(laid_out: &LaidOut<'_>) -> Result<Bounds> {
+    let view = &laid_out.view;
+    let survey = survey(view)?;
+    let (state, end, is_end_damaged) = match make_plan(&survey, CorruptionPolicy::default(), false)
+    {
+        Plan::Continue { state, .. } => (Some(state), state.end, state.damaged),
+        Plan::Recover(recovery) => {
+            let walked = recovery.walked;
+            (recovery.state, walked.end, walked.damaged_end)
+        }
+        Plan::Create | Plan::Refuse(..) => {
+            let what = "too little is left to tell what the queue was; salvage the records";
+            return Err(Error::at(ErrorKind::Corrupt, what, view.path()));
+        }
+    };
+    let lowest = survey.numbers.first().copied().unwrap_or_default();
+    Ok(Bounds {
+        first: state.map_or(lowest, |state| state.first_segment),
+        epoch: survey.epoch,
+        survey,
+        state,
+        end,
+        is_end_damaged,
+    })
+}
+
+/// The segments of the log, in order, and files between them that are of no use any more.
+pub(super) fn find_members(
+    laid_out: &LaidOut<'_>,
+    bounds: &Bounds,
+) -> Result<(Vec<Member>, Vec<SegmentNumber>)> {
+    let (mut members, mut useless) = (Vec::new(), Vec::new());
+    let mut number = bounds.end.position.segment;
+    let mut stop = Some(bounds.end.position.offset).filter(|_| !bounds.is_end_damaged);
+    let mut next = Some(bounds.end.next);
+    while number.is_some() && number >= bounds.first {
+        let content = read(laid_out, number)?;
+        let previous = match &content {
+            Content::Started(segment) => Some((
+                segment.start.previous,
+                Some(segment.start.previous_end),
+                Some(segment.base),
+            )),
+            Content::Headed(..) | Content::Lost(_) => {
+                readable_below(laid_out, bounds, number, &mut useless)?
+                    .map(|number| (number, None, None))
+            }
+        };
+        members.push(Member {
+            number,
+            content,
+            stop,
+            next,
+        });
+        let Some(previous) = previous.filter(|(previous, ..)| *previous < number) else {
+            break;
+        };
+        (number, stop, next) = previous;
+    }
+    members.reverse();
+    Ok((members, useless))
+}
+
+/// The nearest segment below `number` whose header can be read. Those in between held what is lost
+/// with `number`.
+fn readable_below(
+    laid_out: &LaidOut<'_>,
+    bounds: &Bounds,
+    number: SegmentNumber,
+    useless: &mut Vec<SegmentNumber>,
+) -> Result<Option<SegmentNumber>> {
+    let numbers = bounds.survey.numbers.iter().copied().rev();
+    for below in numbers.filter(|below| *below < number && *below >= bounds.first) {
+        match read(laid_out, below)? {
+            Content::Started(_) | Content::Headed(..) => return Ok(Some(below)),
+            Content::Lost(_) => useless.push(below),
+        }
+    }
+    Ok(None)
+}
+
+/// What can be read of segment `number`.
+pub(super) fn read(laid_out: &LaidOut<'_>, number: SegmentNumber) -> Result<Content> {
+    let name = segment_file(number, SegmentFile::Log);
+    let Some(file) = open_if_there(&laid_out.view, &name, Access::Read)? else {
+        return Ok(Content::Lost(Defect::Missing));
+    };
+    let refused = |defect: Defect| defect.into_error(ErrorKind::Corrupt, "a segment", file.path());
+    match read_header(&*file, laid_out.identity.queue, number)? {
+        Ok(header) => match Segment::started(Arc::clone(&file), header)? {
+            Ok(segment) => Ok(Content::Started(Box::new(segment))),
+            Err(defect) => Ok(Content::Headed(header, file, defect)),
+        },
+        Err(defect @ Defect::Version { .. }) => Err(refused(defect)),
+        Err(defect) => Ok(Content::Lost(defect)),
+    }
+}

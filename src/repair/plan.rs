@@ -1,0 +1,251 @@
+//! What a repair would do, as data: each step with what is wrong and what it gives up.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::apply::apply_steps;
+use super::beside::plan_beside;
+use super::draft::Draft;
+use super::files::lay_out;
+use super::segments::plan_segments;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{IDENTITY, LOCK, SEGMENTS};
+use crate::position::{QueueId, Sequence};
+use crate::storage::{Directory, DiskDirectory};
+
+/// What a repair of a queue would do. Empty where nothing is to be repaired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RepairPlan {
+    /// The queue's directory, absolute.
+    pub path: PathBuf,
+    /// The steps, in their order.
+    pub steps: Vec<RepairStep>,
+}
+
+/// One thing that is wrong, and what is done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RepairStep {
+    /// The file, within the queue's directory.
+    pub file: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What is done.
+    pub action: RepairAction,
+    /// The records that are given up by this: those that cannot be read.
+    pub lost: Vec<Range<Sequence>>,
+    /// Where the file, as it is now, is kept.
+    pub kept: Option<PathBuf>,
+    pub(super) work: Work,
+}
+
+/// What a step does to its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RepairAction {
+    /// Moves it to `quarantine`.
+    SetAside,
+    /// Gives it another name.
+    Rename,
+    /// Puts one in its place in which what is lost is marked, and all else is as it was.
+    Replace,
+    /// Makes it anew.
+    Create,
+    /// Has the next open walk the log.
+    Reopen,
+}
+
+impl RepairAction {
+    /// One word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SetAside => "set-aside",
+            Self::Rename => "rename",
+            Self::Replace => "replace",
+            Self::Create => "create",
+            Self::Reopen => "reopen",
+        }
+    }
+}
+
+/// What a step needs to be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    SetAside,
+    Rename { to: String },
+    Write { bytes: Vec<u8> },
+    Draft(Box<Draft>),
+    MarkUnclean { queue: QueueId },
+}
+
+/// What a repair did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RepairReport {
+    /// The queue's directory, absolute.
+    pub path: PathBuf,
+    /// What was done, in its order.
+    pub done: Vec<RepairStep>,
+}
+
+impl RepairReport {
+    /// The records that were given up, in order.
+    #[must_use]
+    pub fn lost(&self) -> Vec<Range<Sequence>> {
+        lost_by(&self.done)
+    }
+}
+
+impl RepairPlan {
+    /// Whether nothing is to be repaired.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The records that would be given up, in order.
+    #[must_use]
+    pub fn lost(&self) -> Vec<Range<Sequence>> {
+        lost_by(&self.steps)
+    }
+
+    /// Carries the plan out.
+    ///
+    /// # Durability
+    ///
+    /// What was done survives power loss on return. An error, or a crash at any moment, leaves a
+    /// queue that a new plan ends the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Locked`] while a writer has the queue open; [`ErrorKind::InvalidInput`] when the
+    /// queue is not any more as it was planned for, and nothing is changed; [`ErrorKind::Full`] and
+    /// [`ErrorKind::Io`]; otherwise as for [`plan`].
+    pub fn apply(&self) -> Result<RepairReport> {
+        let directory = DiskDirectory::open(&self.path)?;
+        apply_in(&directory, Some(self))
+    }
+}
+
+fn lost_by(steps: &[RepairStep]) -> Vec<Range<Sequence>> {
+    let mut lost: Vec<_> = steps.iter().flat_map(|step| step.lost.clone()).collect();
+    lost.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range<Sequence>> = Vec::new();
+    for range in lost {
+        match joined.last_mut() {
+            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+            Some(_) | None => joined.push(range),
+        }
+    }
+    joined
+}
+
+impl fmt::Display for RepairStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; ", self.file, self.problem)?;
+        match (&self.action, &self.work) {
+            (_, Work::Rename { to }) => write!(f, "gets the name {to}")?,
+            (RepairAction::Replace, _) => f.write_str("is replaced")?,
+            (RepairAction::Create, _) => f.write_str("is made anew")?,
+            (RepairAction::Reopen, _) => f.write_str("the next open walks the log")?,
+            (RepairAction::SetAside | RepairAction::Rename, _) => f.write_str("is set aside")?,
+        }
+        for range in &self.lost {
+            write!(f, ", gives up the records {}..{}", range.start, range.end)?;
+        }
+        match &self.kept {
+            Some(kept) => write!(f, ", kept as {}", kept.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a repair of the queue in the directory `path` would do. Takes no lock and changes nothing.
+///
+/// A torn tail is nothing to repair, nor is a missing `STATE`: opening sees to that.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] and [`ErrorKind::Foreign`] where no queue is;
+/// [`ErrorKind::UnsupportedVersion`] for a later format; [`ErrorKind::Corrupt`] where too little is
+/// left to tell what the queue was; [`ErrorKind::Io`].
+///
+/// # Examples
+///
+/// ```
+/// use forebay::{Queue, repair};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("queue");
+/// let queue = Queue::open(&path)?;
+/// queue.enqueue(b"whole")?;
+/// queue.close()?;
+///
+/// let plan = repair::plan(&path)?;
+/// assert!(plan.is_empty() && plan.lost().is_empty());
+/// # Ok::<(), forebay::Error>(())
+/// ```
+pub fn plan(path: impl AsRef<Path>) -> Result<RepairPlan> {
+    plan_in(&DiskDirectory::open(path.as_ref())?)
+}
+
+/// What a repair of the queue in `directory` would do.
+///
+/// # Errors
+///
+/// As for [`plan`].
+#[cfg(feature = "test-support")]
+pub fn plan_on(directory: &dyn Directory) -> Result<RepairPlan> {
+    plan_in(directory)
+}
+
+/// Repairs the queue in `directory`, whatever there is to do.
+///
+/// # Errors
+///
+/// As for [`RepairPlan::apply`].
+#[cfg(feature = "test-support")]
+pub fn apply_on(directory: &dyn Directory) -> Result<RepairReport> {
+    apply_in(directory, None)
+}
+
+fn plan_in(directory: &dyn Directory) -> Result<RepairPlan> {
+    let names = directory.list("")?;
+    let is_ours = |name: &String| [IDENTITY, SEGMENTS].contains(&name.as_str());
+    if !names.iter().any(is_ours) {
+        return Err(Error::at(
+            ErrorKind::NotFound,
+            "no queue is here",
+            directory.path(),
+        ));
+    }
+    let mut laid_out = lay_out(directory)?;
+    let mut steps = std::mem::take(&mut laid_out.steps);
+    let (of_segments, bounds) = plan_segments(&laid_out)?;
+    steps.extend(of_segments);
+    steps.extend(plan_beside(directory, &laid_out.identity, &bounds)?);
+    Ok(RepairPlan {
+        path: directory.path().to_path_buf(),
+        steps,
+    })
+}
+
+fn apply_in(directory: &dyn Directory, expected: Option<&RepairPlan>) -> Result<RepairReport> {
+    // Not where no queue is: the lock would be the first file there.
+    plan_in(directory)?;
+    let lock = directory.lock(LOCK, &format!("{}\n", std::process::id()))?;
+    let plan = plan_in(directory)?;
+    if expected.is_some_and(|expected| expected.steps != plan.steps) {
+        let what = "the queue is not any more as it was planned for; plan again";
+        return Err(Error::at(ErrorKind::InvalidInput, what, directory.path()));
+    }
+    apply_steps(directory, &plan.steps)?;
+    drop(lock);
+    Ok(RepairReport {
+        path: plan.path,
+        done: plan.steps,
+    })
+}

@@ -1,0 +1,440 @@
+//! What is done about each segment of the log.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::aside::place_of;
+use super::draft::{Draft, Piece};
+use super::files::{LaidOut, set_aside};
+use super::members::{Bounds, Content, Member, find_bounds, find_members, read};
+use super::mend::{Mended, mend};
+use super::plan::{RepairAction, RepairStep, Work};
+use crate::error::Result;
+use crate::format::{
+    BLOCK_BYTES, Chain, Defect, Integrity, STATE, SegmentFile, SegmentHeader, Start, StateSlot,
+    segment_file,
+};
+use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
+use crate::segment::{ControlPlace, NewSegment, Segment, gap_bytes, scan, scan_unstarted};
+use crate::slots::read_slots;
+
+/// The steps for the segments and for `STATE`.
+pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, Bounds)> {
+    let bounds = find_bounds(laid_out)?;
+    let mut steps = Vec::new();
+    if bounds.state.is_none() && read_slots::<StateSlot>(&laid_out.view, STATE)?.is_some() {
+        let problem = "neither of its slots can be read: opening rebuilds it".to_owned();
+        steps.push(set_aside(&laid_out.view, STATE, problem)?);
+    }
+    let (members, useless) = find_members(laid_out, &bounds)?;
+    let mut planner = Planner {
+        laid_out,
+        bounds: &bounds,
+        before: None,
+        steps: Vec::new(),
+    };
+    for (at, member) in members.iter().enumerate() {
+        planner.take(member, members.get(at + 1))?;
+    }
+    planner.close_end()?;
+    // The last one first: where a segment got longer, the next one knows before it does.
+    let mut drafts = planner.steps;
+    drafts.reverse();
+    if let Some(state) = bounds
+        .state
+        .filter(|state| state.clean && !drafts.is_empty())
+    {
+        steps.push(RepairStep {
+            file: STATE.to_owned(),
+            problem: "it says that nothing is to be looked at".to_owned(),
+            action: RepairAction::Reopen,
+            lost: Vec::new(),
+            kept: None,
+            work: Work::MarkUnclean { queue: state.queue },
+        });
+    }
+    // Before the one that stands for their records, too: it does not name them any more.
+    for number in useless {
+        let name = segment_file(number, SegmentFile::Log);
+        let problem = "its header is damaged; the records are lost with the next one".to_owned();
+        steps.push(set_aside(&laid_out.view, &name, problem)?);
+    }
+    steps.extend(drafts);
+    Ok((steps, bounds))
+}
+
+/// How the segment before one ends.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    number: SegmentNumber,
+    end: Offset,
+    next: Sequence,
+    log_bytes: u64,
+    chain: Chain,
+    epoch: Epoch,
+    /// Whether its end is not where the next segment says.
+    is_moved: bool,
+}
+
+struct Planner<'a> {
+    laid_out: &'a LaidOut<'a>,
+    bounds: &'a Bounds,
+    before: Option<Before>,
+    steps: Vec<RepairStep>,
+}
+
+impl Planner<'_> {
+    /// Plans for `member`, which `following` comes after; none after the last one.
+    fn take(&mut self, member: &Member, following: Option<&Member>) -> Result<()> {
+        match &member.content {
+            Content::Started(segment) => {
+                let mut pieces = Vec::new();
+                let mut problem = None;
+                if let Some(before) = self.before.filter(|before| before.is_moved) {
+                    let start = Start {
+                        previous_end: before.end,
+                        ..segment.start
+                    };
+                    pieces.push(Piece::Start {
+                        start,
+                        place: start_place(segment),
+                    });
+                    problem = Some(format!("segment {} ends further on", before.number));
+                }
+                self.started(member, segment, (pieces, problem), following.is_none())
+            }
+            Content::Headed(header, file, defect) => {
+                let known = self.base_of(member.number);
+                let base = match known.or(first_readable(&member.content)?) {
+                    Some(base) => base,
+                    None => member.next.unwrap_or_default(),
+                };
+                let (start, chain) = self.start_of(header, base);
+                let file = std::sync::Arc::clone(file);
+                let created = NewSegment {
+                    file,
+                    header: *header,
+                };
+                let segment = created.begin(start, base, chain);
+                let place = start_place(&segment);
+                let problem = format!("its start frame is damaged ({defect})");
+                let made = (vec![Piece::Start { start, place }], Some(problem));
+                self.started(member, &segment, made, following.is_none())
+            }
+            Content::Lost(defect) => self.lost(member, *defect, following),
+        }
+    }
+
+    fn started(
+        &mut self,
+        member: &Member,
+        segment: &Segment,
+        (mut pieces, mut problem): (Vec<Piece>, Option<String>),
+        is_last: bool,
+    ) -> Result<()> {
+        let scanned = scan(segment)?;
+        let watermark = self.bounds.survey.watermark;
+        let mended = mend(segment, &scanned.runs, member, (is_last, watermark))?;
+        if let Some((offset, defect)) = mended.problem {
+            let found = format!("damaged at offset {offset}: {defect}");
+            problem = Some(problem.map_or(found.clone(), |before| format!("{before}; {found}")));
+        }
+        pieces.extend(mended.pieces.clone());
+        if let Some(problem) = problem {
+            let draft = Draft {
+                header: segment.header,
+                keeps: true,
+                end: mended.cut,
+                pieces,
+            };
+            self.push(draft, problem, mended.lost.clone())?;
+        }
+        self.go_on(segment, &mended);
+        Ok(())
+    }
+
+    fn go_on(&mut self, segment: &Segment, mended: &Mended) {
+        self.before = Some(Before {
+            number: segment.number(),
+            end: mended.end,
+            next: mended.next,
+            log_bytes: segment.log_bytes_at(mended.end),
+            chain: mended.chain,
+            epoch: segment.header.epoch,
+            is_moved: mended.is_moved,
+        });
+    }
+
+    /// A segment of which nothing can be read: a new one stands for all of it.
+    fn lost(&mut self, member: &Member, defect: Defect, following: Option<&Member>) -> Result<()> {
+        let name = segment_file(member.number, SegmentFile::Log);
+        let problem = match defect {
+            Defect::Missing => "it is missing".to_owned(),
+            defect => format!("its header is damaged ({defect}); salvage may know what was in it"),
+        };
+        let after = match following {
+            Some(following) => first_readable(&following.content)?,
+            None => None,
+        };
+        let (Some(base), Some(next)) = (self.base_of(member.number), member.next.or(after)) else {
+            if defect != Defect::Missing {
+                let problem = format!("{problem}; nothing tells which records it held");
+                let step = set_aside(&self.laid_out.view, &name, problem)?;
+                self.steps.push(step);
+            }
+            return Ok(());
+        };
+        let identity = self.laid_out.identity;
+        let header = SegmentHeader {
+            queue: identity.queue,
+            number: member.number,
+            epoch: self.epoch_of(following),
+            salt: self.salt_of(member.number, base, next),
+            integrity: identity.integrity,
+        };
+        let (start, chain) = self.start_of(&header, base);
+        let (draft, mended) = whole_gap((header, start, chain), base..next, member, following);
+        let lost = mended.lost.clone();
+        let file = self.empty(&header)?;
+        self.push(draft, problem, lost)?;
+        let segment = file.begin(start, base, chain);
+        self.go_on(&segment, &mended);
+        Ok(())
+    }
+
+    /// Any file will do: nothing is read of it.
+    fn empty(&self, header: &SegmentHeader) -> Result<NewSegment> {
+        use crate::storage::{Access, Directory};
+        let file = self
+            .laid_out
+            .view
+            .open(crate::format::IDENTITY, Access::Read)?;
+        Ok(NewSegment {
+            file,
+            header: *header,
+        })
+    }
+
+    /// Durable records that should follow the last segment are in one that cannot be read, or gone.
+    fn close_end(&mut self) -> Result<()> {
+        let end = self.bounds.end.next;
+        let last = self.before.map(|before| before.number).unwrap_or_default();
+        if self.before.is_some_and(|before| before.next >= end) || end == Sequence::ZERO {
+            return Ok(());
+        }
+        let stated = self.bounds.state.map(|state| state.end.position);
+        let numbers = self.bounds.survey.numbers.iter().copied();
+        let stated_number = stated.map(|stated| stated.segment);
+        let candidates = stated_number.into_iter().chain(numbers);
+        let mut chosen = (
+            self.bounds.survey.highest.following(),
+            Content::Lost(Defect::Missing),
+        );
+        for number in candidates.filter(|number| *number > last) {
+            let content = read(self.laid_out, number)?;
+            if !matches!(content, Content::Started(_)) {
+                chosen = (number, content);
+                break;
+            }
+        }
+        let (number, content) = chosen;
+        // Where frames can be read, the log may have gone on behind what `STATE` states.
+        let is_lost = matches!(content, Content::Lost(_));
+        let stop = stated.filter(|stated| is_lost && stated.segment == number);
+        let member = Member {
+            number,
+            content,
+            stop: stop.map(|stop| stop.offset),
+            next: Some(end),
+        };
+        self.take(&member, None)
+    }
+
+    /// The first sequence of segment `number`, as far as it is known.
+    fn base_of(&self, number: SegmentNumber) -> Option<Sequence> {
+        let first = self
+            .bounds
+            .state
+            .filter(|state| state.first_segment == number);
+        let is_very_first = number == SegmentNumber::new(1);
+        self.before
+            .map(|before| before.next)
+            .or(first.map(|state| state.first_base))
+            .or(is_very_first.then_some(Sequence::ZERO))
+    }
+
+    /// The start of a segment that comes after what came before, and the chain there.
+    fn start_of(&self, header: &SegmentHeader, base: Sequence) -> (Start, Chain) {
+        let stepped = |chain: Chain| match header.integrity {
+            Integrity::Chained => chain.after_epoch(header.epoch, header.salt, base),
+            Integrity::Crc32c => Chain::default(),
+        };
+        let Some(before) = self.before else {
+            let start = Start {
+                previous: SegmentNumber::new(header.number.get().saturating_sub(1)),
+                previous_next: base,
+                ..Start::default()
+            };
+            return (start, stepped(Chain::default()));
+        };
+        let start = Start {
+            previous: before.number,
+            previous_end: before.end,
+            previous_next: base,
+            log_bytes: before.log_bytes,
+            previous_chain: before.chain,
+        };
+        let is_new_run = before.epoch != header.epoch;
+        let chain = if is_new_run {
+            stepped(before.chain)
+        } else {
+            before.chain
+        };
+        (start, chain)
+    }
+
+    /// The epoch for a segment that stands for a lost one.
+    fn epoch_of(&self, following: Option<&Member>) -> Epoch {
+        let after = following.and_then(|following| match &following.content {
+            Content::Started(segment) => Some(segment.header.epoch),
+            Content::Headed(header, ..) => Some(header.epoch),
+            Content::Lost(_) => None,
+        });
+        let before = self.before.map(|before| before.epoch);
+        before.or(after).unwrap_or(self.bounds.epoch)
+    }
+
+    /// Its salt: the same each time, and no other segment's.
+    fn salt_of(&self, number: SegmentNumber, base: Sequence, next: Sequence) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.laid_out.identity.queue.get());
+        for value in [number.get(), base.get(), next.get()] {
+            hasher.update(&value.to_le_bytes());
+        }
+        let hash = hasher.finalize();
+        let salt = hash.as_bytes().first_chunk().copied();
+        u64::from_le_bytes(salt.unwrap_or_default())
+    }
+
+    fn push(&mut self, draft: Draft, problem: String, lost: Vec<Range<Sequence>>) -> Result<()> {
+        let file = segment_file(draft.header.number, SegmentFile::Log);
+        let kept = match place_of(&self.laid_out.view, &file) {
+            Ok(place) => Some(PathBuf::from(place)),
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error),
+        };
+        self.steps.push(RepairStep {
+            file,
+            problem,
+            action: if kept.is_some() {
+                RepairAction::Replace
+            } else {
+                RepairAction::Create
+            },
+            lost,
+            kept,
+            work: Work::Draft(Box::new(draft)),
+        });
+        Ok(())
+    }
+}
+
+fn start_place(segment: &Segment) -> ControlPlace {
+    ControlPlace {
+        next: segment.base,
+        watermark: segment.watermark,
+        chain: segment.chain,
+        time: segment.started_at,
+    }
+}
+
+/// The first record that can be read in a segment without a start frame.
+fn first_readable(content: &Content) -> Result<Option<Sequence>> {
+    let Content::Headed(header, file, _) = content else {
+        return Ok(None);
+    };
+    let created = NewSegment {
+        file: std::sync::Arc::clone(file),
+        header: *header,
+    };
+    let unknown = created.begin(Start::default(), Sequence::ZERO, Chain::default());
+    let scanned = scan_unstarted(&unknown)?;
+    Ok(scanned.runs.get(1).map(|run| run.from.next))
+}
+
+/// A segment that is nothing but a gap, and how it ends.
+fn whole_gap(
+    (header, start, chain): (SegmentHeader, Start, Chain),
+    gone: Range<Sequence>,
+    member: &Member,
+    following: Option<&Member>,
+) -> (Draft, Mended) {
+    let framing = header.framing();
+    let from = Offset::new(BLOCK_BYTES).plus(framing.frame_bytes(Start::BODY_BYTES));
+    let least = from.plus(gap_bytes(framing));
+    let stop = member.stop.filter(|stop| *stop >= least);
+    let end = stop.unwrap_or(least);
+    let time = match following.map(|following| &following.content) {
+        Some(Content::Started(segment)) => segment.started_at,
+        Some(_) | None => 0,
+    };
+    let place = |next, chain| ControlPlace {
+        next,
+        watermark: next,
+        chain,
+        time,
+    };
+    let before = place(gone.start, chain);
+    let mut pieces = vec![
+        Piece::Header,
+        Piece::Start {
+            start,
+            place: before,
+        },
+    ];
+    let mut after = chain;
+    if gone.is_empty() {
+        let hole = from..end;
+        pieces.push(Piece::Filling {
+            hole,
+            place: before,
+        });
+    } else {
+        pieces.push(Piece::Gap {
+            hole: from..end,
+            to: gone.end,
+            place: before,
+        });
+        if header.integrity == Integrity::Chained {
+            after = chain.after_gap(gone.start, gone.end);
+        }
+    }
+    if following.is_some() {
+        pieces.push(Piece::Footer {
+            at: end,
+            base: gone.start,
+            place: place(gone.end, after),
+        });
+    }
+    let draft = Draft {
+        header,
+        keeps: false,
+        end: None,
+        pieces,
+    };
+    let mended = Mended {
+        pieces: Vec::new(),
+        problem: None,
+        cut: None,
+        end,
+        next: gone.end,
+        chain: after,
+        is_moved: member.stop.is_some() && stop.is_none(),
+        lost: if gone.is_empty() {
+            Vec::new()
+        } else {
+            vec![gone]
+        },
+    };
+    (draft, mended)
+}

@@ -1,0 +1,159 @@
+//! What the small files of a queue still say.
+
+use crate::error::{ErrorKind, Result};
+use crate::format::{
+    CURSORS, CursorSlot, Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, SNAPSHOTS, STATE, Slot,
+    StateSlot, consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
+};
+use crate::position::{Epoch, QueueId, Sequence};
+use crate::slots::read_slots;
+use crate::storage::{Access, Directory, open_if_there, read_whole};
+
+/// What is left besides segments.
+#[derive(Debug)]
+pub(super) struct Remains {
+    pub(super) identity: Option<Identity>,
+    /// The good slots of `STATE`, the newest last.
+    states: Vec<StateSlot>,
+    pub(super) cursors: Vec<Cursor>,
+    keys: Option<KeyFile>,
+    /// The names of snapshots.
+    pub(super) snapshots: Vec<String>,
+}
+
+/// One consumer's cursor.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    pub(super) consumer: String,
+    /// Or why it is not known.
+    pub(super) slot: std::result::Result<CursorSlot, String>,
+}
+
+pub(super) fn read_remains(from: &dyn Directory) -> Result<Remains> {
+    let pair = read_slots::<StateSlot>(from, STATE)?;
+    if let Some(pair) = &pair {
+        refuse_future(from, STATE, pair)?;
+    }
+    let mut states: Vec<StateSlot> = pair.iter().flat_map(|pair| pair.valid().copied()).collect();
+    states.sort_by_key(|slot| slot.generation);
+    let snapshots = names_in(from, SNAPSHOTS)?;
+    let snapshots = snapshots.iter().filter_map(|name| snapshot_of(name));
+    let snapshots = snapshots.map(str::to_owned).collect();
+    Ok(Remains {
+        identity: read_identity(from)?,
+        states,
+        cursors: read_cursors(from)?,
+        keys: read_keys(from)?,
+        snapshots,
+    })
+}
+
+impl Remains {
+    /// The newest good slot of `STATE`, if it is of `queue`.
+    pub(super) fn state_of(&self, queue: QueueId) -> Option<&StateSlot> {
+        let own = self.states.iter().filter(|slot| slot.queue == queue);
+        own.max_by_key(|slot| slot.generation)
+    }
+
+    /// The largest watermark that a slot of `queue` states.
+    pub(super) fn watermark_of(&self, queue: QueueId) -> Sequence {
+        let states = self.states.iter().filter(|slot| slot.queue == queue);
+        let cursors = self.cursor_slots(queue).map(|slot| slot.watermark);
+        let all = states.map(|slot| slot.watermark).chain(cursors);
+        all.max().unwrap_or_default()
+    }
+
+    /// The newest epoch that a slot of `queue` names.
+    pub(super) fn epoch_of(&self, queue: QueueId) -> Epoch {
+        let states = self.states.iter().filter(|slot| slot.queue == queue);
+        let cursors = self.cursor_slots(queue).map(|slot| slot.epoch);
+        let keys = self.keys.iter().filter(|keys| keys.queue == queue);
+        let all = states.map(|slot| slot.epoch).chain(cursors);
+        let all = all.chain(keys.map(|keys| keys.epoch));
+        all.max().unwrap_or_default()
+    }
+
+    /// The keys of `queue` that are in no segment.
+    pub(super) fn keys_of(&self, queue: QueueId) -> Option<KeyFile> {
+        self.keys.clone().filter(|keys| keys.queue == queue)
+    }
+
+    /// A queue that anything here names.
+    pub(super) fn any_queue(&self) -> Option<QueueId> {
+        let state = self.states.last().map(|slot| slot.queue);
+        let mut cursors = self.cursors.iter();
+        let cursor = cursors.find_map(|cursor| cursor.slot.as_ref().ok());
+        state.or(cursor.map(|slot| slot.queue))
+    }
+
+    fn cursor_slots(&self, queue: QueueId) -> impl Iterator<Item = &CursorSlot> {
+        let slots = self
+            .cursors
+            .iter()
+            .filter_map(|cursor| cursor.slot.as_ref().ok());
+        slots.filter(move |slot| slot.queue == queue)
+    }
+}
+
+fn read_identity(from: &dyn Directory) -> Result<Option<Identity>> {
+    let Some(file) = open_if_there(from, IDENTITY, Access::Read)? else {
+        return Ok(None);
+    };
+    match Identity::decode(&read_whole(&*file, 4096)?) {
+        Ok(identity) => Ok(Some(identity)),
+        Err(defect @ Defect::Version { .. }) => {
+            Err(defect.into_error(ErrorKind::Corrupt, "the queue's identity", file.path()))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+fn read_cursors(from: &dyn Directory) -> Result<Vec<Cursor>> {
+    let mut cursors = Vec::new();
+    for name in names_in(from, CURSORS)? {
+        let Some(consumer) = consumer_of(&name) else {
+            continue;
+        };
+        let path = cursor_file(consumer);
+        let Some(pair) = read_slots::<CursorSlot>(from, &path)? else {
+            continue;
+        };
+        refuse_future(from, &path, &pair)?;
+        let newest = pair.valid().max_by_key(|slot| slot.generation);
+        let slot = match newest {
+            Some(slot) if slot.consumer == consumer_id(consumer) => Ok(*slot),
+            Some(_) => Err("its cursor is of another consumer".to_owned()),
+            None => Err("its cursor is damaged".to_owned()),
+        };
+        let consumer = consumer.to_owned();
+        cursors.push(Cursor { consumer, slot });
+    }
+    Ok(cursors)
+}
+
+/// A damaged file of keys is as good as none: the keys in the frames are what is known.
+fn read_keys(from: &dyn Directory) -> Result<Option<KeyFile>> {
+    let Some(file) = open_if_there(from, KEYS, Access::Read)? else {
+        return Ok(None);
+    };
+    let bytes = read_whole(&*file, narrow(KeyFile::BYTES_MAX))?;
+    Ok(KeyFile::decode(&bytes).ok())
+}
+
+fn refuse_future<S: Slot>(from: &dyn Directory, name: &str, pair: &Pair<S>) -> Result<()> {
+    let Some(defect) = pair.future_version() else {
+        return Ok(());
+    };
+    let path = from.path().join(name);
+    Err(defect.into_error(ErrorKind::Corrupt, "a file of the queue", &path))
+}
+
+/// The names in `folder`, in order; none where there is no such folder.
+pub(super) fn names_in(from: &dyn Directory, folder: &str) -> Result<Vec<String>> {
+    let mut names = match from.list(folder) {
+        Err(error) if error.is_missing() => return Ok(Vec::new()),
+        listed => listed?,
+    };
+    names.sort_unstable();
+    Ok(names)
+}

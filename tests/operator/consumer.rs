@@ -1,0 +1,189 @@
+//! `forebay consumer`.
+
+use std::path::Path;
+
+use forebay::{ConsumerOptions, Entry, Queue, Retention, Sequence};
+use serde_json::Value;
+
+use crate::golden;
+use crate::scenes::{self, QUEUE};
+
+fn consumer(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = golden::run(folder, &[&["consumer"], arguments].concat());
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// The fields `next` and `lag` of what it says.
+fn place(folder: &Path, arguments: &[&str]) -> (u64, u64) {
+    let (code, said, error) = consumer(folder, &[arguments, &["--json"]].concat());
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{arguments:?}");
+    let object: Value = serde_json::from_str(&said).expect("an object");
+    let number = |name: &str| object[name].as_u64().expect("a number");
+    (number("next"), number("lag"))
+}
+
+#[test]
+fn a_consumer_is_made_moved_and_removed() {
+    let scene = scenes::whole();
+    let of = |arguments: &[&str]| place(scene.folder(), arguments);
+    assert_eq!(of(&["create", QUEUE, "new"]), (0, 200));
+    assert_eq!(of(&["create", QUEUE, "end", "--at", "end"]), (200, 0));
+    assert_eq!(of(&["create", QUEUE, "at", "--at", "150"]), (150, 50));
+    assert_eq!(of(&["create", QUEUE, "now", "--at", "10m"]), (200, 0));
+    assert_eq!(
+        of(&["create", QUEUE, "old", "--at", "2020-01-01"]),
+        (0, 200)
+    );
+    assert_eq!(of(&["seek", QUEUE, "ship", "7"]), (7, 193));
+    assert_eq!(of(&["seek", QUEUE, "ship", "end"]), (200, 0));
+    assert_eq!(of(&["seek", QUEUE, "ship", "first"]), (0, 200));
+    assert_eq!(of(&["seek", QUEUE, "ship", "1h"]), (200, 0));
+    golden::check(
+        "consumer-seek",
+        scene.folder(),
+        &["consumer", "seek", QUEUE, "ship", "120"],
+    );
+    golden::check(
+        "consumer-remove",
+        scene.folder(),
+        &["consumer", "remove", QUEUE, "audit"],
+    );
+    let queue = Queue::options()
+        .open_existing()
+        .open(scene.path())
+        .expect("closed");
+    assert_eq!(
+        queue.consumers(),
+        ["at", "end", "new", "now", "old", "ship"]
+    );
+    let next = |name| {
+        queue
+            .consumer(name)
+            .expect("a consumer")
+            .next_sequence()
+            .get()
+    };
+    assert_eq!((next("at"), next("ship")), (150, 120));
+}
+
+#[test]
+fn a_consumer_of_kinds_is_bound_to_them() {
+    let scene = scenes::whole();
+    place(
+        scene.folder(),
+        &["create", QUEUE, "odd", "--kind", "1", "--kind", "2"],
+    );
+    let (code, _, error) = consumer(scene.folder(), &["seek", QUEUE, "odd", "5"]);
+    assert_eq!(code, Some(2), "{error}");
+    assert_eq!(
+        place(
+            scene.folder(),
+            &["seek", QUEUE, "odd", "6", "--kind", "1,2"]
+        )
+        .0,
+        6
+    );
+    let queue = Queue::options()
+        .open_existing()
+        .open(scene.path())
+        .expect("closed");
+    let options = ConsumerOptions::new().kinds([1, 2]);
+    let mut odd = queue.consumer_with("odd", &options).expect("the consumer");
+    assert_eq!(
+        odd.peek().expect("whole").expect("a record").sequence.get(),
+        7
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_nothing_changes() {
+    let scene = scenes::whole();
+    let places = || {
+        let queue = Queue::options().open_existing();
+        let queue = queue
+            .retention(Retention::KeepForever)
+            .open(scene.path())
+            .expect("closed");
+        let lag = |name: &String| (name.clone(), queue.lag(name).expect("a lag").records);
+        queue.consumers().iter().map(lag).collect::<Vec<_>>()
+    };
+    let before = places();
+    for (arguments, word) in [
+        (&["create", QUEUE, "ship"][..], "already"),
+        (&["create", QUEUE, "../x"], "../x"),
+        (&["create", QUEUE, "new", "--at", "201"], "0..200"),
+        (&["create", QUEUE, "new", "--at", "later"], "first, end"),
+        (&["seek", QUEUE, "nobody", "0"], "audit, ship"),
+        (&["seek", QUEUE, "ship", "201"], "0..200"),
+        (&["remove", QUEUE, "nobody"], "audit, ship"),
+        (&["create", "missing", "new"], "missing"),
+    ] {
+        let (code, _, error) = consumer(scene.folder(), arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(error.contains(word), "{arguments:?}: {error}");
+    }
+    assert_eq!(places(), before);
+    assert!(!scene.folder().join("missing").exists());
+}
+
+#[test]
+fn beside_the_program_that_has_the_queue_it_says_so() {
+    let scene = scenes::whole();
+    let queue = Queue::options()
+        .open_existing()
+        .open(scene.path())
+        .expect("closed");
+    for arguments in [
+        &["create", QUEUE, "new"][..],
+        &["seek", QUEUE, "ship", "0"],
+        &["remove", QUEUE, "ship"],
+    ] {
+        let (code, _, error) = consumer(scene.folder(), arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(error.contains("one process has a queue open"), "{error}");
+    }
+    assert_eq!(queue.consumers(), ["audit", "ship"]);
+}
+
+#[test]
+fn a_consumer_with_a_damaged_cursor_can_be_removed() {
+    let scene = scenes::cursor_gone();
+    let (code, said, error) = consumer(scene.folder(), &["remove", QUEUE, "ship"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(said.contains("left are audit"), "{said}");
+}
+
+#[test]
+fn no_record_is_deleted_that_the_program_keeps_by_its_own_options() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(QUEUE);
+    let options = Queue::options().segment_bytes(8192);
+    let kept = options.retention(Retention::KeepForever);
+    let queue = kept.clone().open(&path).expect("a new queue");
+    for _ in 0..100 {
+        queue.enqueue(Entry::new(&[7; 1000])).expect("room");
+    }
+    let mut ship = queue.consumer("ship").expect("a consumer");
+    ship.ack_through(Sequence::new(99))
+        .expect("durable records");
+    drop(ship);
+    queue.close().expect("a clean close");
+    place(folder.path(), &["create", QUEUE, "end", "--at", "end"]);
+    place(folder.path(), &["seek", QUEUE, "ship", "end"]);
+    let (code, _, _) = consumer(folder.path(), &["remove", QUEUE, "end"]);
+    assert_eq!(code, Some(0));
+    let queue = kept.open(&path).expect("closed");
+    assert_eq!(queue.first(), Sequence::ZERO);
+    assert_eq!(place_of_first(&queue), 0);
+}
+
+/// The first record that can still be read.
+fn place_of_first(queue: &Queue) -> u64 {
+    let mut all = queue.consumer("all").expect("a new consumer");
+    all.peek().expect("whole").expect("a record").sequence.get()
+}
