@@ -136,7 +136,10 @@ fn quantity(text: &str) -> Option<(&str, &str)> {
     let rest = &text[end..];
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     let end = rest.find(|found: char| !found.is_ascii_alphabetic() && found != '/');
-    Some(rest.split_at(end.unwrap_or(rest.len())))
+    let (unit, after) = rest.split_at(end.unwrap_or(rest.len()));
+    // Otherwise it is a part of something else, a hash for example.
+    let is_whole = !after.starts_with(|found: char| found.is_alphanumeric());
+    is_whole.then_some((unit, after))
 }
 
 #[test]
@@ -157,6 +160,7 @@ fn what_differs_from_run_to_run_is_named_instead() {
         ("  \"elapsed_ms\": 12,\n", "  \"elapsed_ms\": TIME,\n"),
         ("  \"next\": 12,\n", "  \"next\": 12,\n"),
         ("12 segments, 3 damaged\n", "12 segments, 3 damaged\n"),
+        ("checksum 27d35313, 5h9\n", "checksum 27d35313, 5h9\n"),
         ("segment   3  sealed\n", "segment   3  sealed\n"),
     ] {
         assert_eq!(settle(said, folder), settled);
