@@ -1,5 +1,6 @@
 //! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
 
+mod backup;
 mod bench;
 mod demo;
 mod drain;
@@ -7,6 +8,7 @@ mod enqueue;
 mod failure;
 mod lines;
 mod output;
+mod restore;
 mod stats;
 mod units;
 
@@ -33,6 +35,8 @@ Exit codes: 0 when all went well, 1 when something was found that should not be
 enum Command {
     Enqueue(enqueue::Arguments),
     Drain(drain::Arguments),
+    Backup(backup::Arguments),
+    Restore(restore::Arguments),
     Stats(stats::Arguments),
     Bench(bench::Arguments),
     Demo(demo::Arguments),
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
