@@ -350,3 +350,44 @@ fn a_queue_that_is_recovered_between_any_two_calls_is_backed_up_whole() {
         }
     }
 }
+
+/// A frame that is not whole when it is looked at first, and is a moment later.
+#[test]
+fn a_frame_on_its_way_into_the_file_is_left_out_and_nothing_looks_torn() {
+    let (memory, queue) = begun();
+    queue.enqueue(Entry::new(&payload(BEGUN))).expect("room");
+    let killed = memory.process_kill();
+    drop(queue);
+    let used = |name: &&String| {
+        let bytes = killed.file_bytes(name).expect("a listed file");
+        name.ends_with(".log") && bytes.iter().skip(4096).any(|byte| *byte != 0)
+    };
+    let names = killed.names();
+    let last = names.iter().rfind(used).expect("an active segment");
+    let whole = killed.file_bytes(last).expect("a listed file");
+    let end = whole.iter().rposition(|byte| *byte != 0).expect("frames");
+    let mut half = whole.clone();
+    half[end - 20..].fill(0);
+    let mut left_out = 0;
+    for at in 1..=calls_at_rest(&killed) {
+        let memory = killed.copy();
+        memory.put_file(last, &half);
+        let (inside, last, whole) = (memory.clone(), last.clone(), whole.clone());
+        let busy = Busy::new(&memory, move |call| {
+            if call == at {
+                inside.put_file(&last, &whole);
+            }
+        });
+        let (copy, place) = (MemoryDirectory::new(), MemoryDirectory::new());
+        backup_on(&busy, &copy).expect("a backup");
+        restore_on(&copy, &place).expect("a whole backup");
+        let queue = open(&place, 77);
+        let found = queue.recovery();
+        assert!(found.corruption.is_empty(), "call {at}: {found:?}");
+        assert!([BEGUN, BEGUN + 1].contains(&found.next.get()), "{found:?}");
+        if found.torn.is_none() && found.next.get() == BEGUN {
+            left_out += 1;
+        }
+    }
+    assert!(left_out > 0, "it was seen on its way");
+}
