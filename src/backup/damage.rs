@@ -149,13 +149,12 @@ impl Search<'_> {
         range: Range<Sequence>,
     ) {
         let mut views = std::mem::take(unreadable).into_iter();
-        match views.next() {
-            Some(view) => self.note_unreadable(view, range.clone()),
-            None => {
-                let name = segment_file(missing, SegmentFile::Log);
-                let found = Defect::Missing.found();
-                self.note(name, range.clone(), ("a segment".to_owned(), found));
-            }
+        if let Some(view) = views.next() {
+            self.note_unreadable(view, range.clone());
+        } else {
+            let name = segment_file(missing, SegmentFile::Log);
+            let found = Defect::Missing.found();
+            self.note(name, range.clone(), ("a segment".to_owned(), found));
         }
         for view in views {
             self.note_unreadable(view, range.end..range.end);

@@ -84,8 +84,8 @@ fn restore_checked(
             continue;
         }
         let source = from.open(&file.name, Access::Read)?;
-        let copied = copier.put_file(&file.name, &*source, source.length()?)?;
-        refuse_changed(from, file, &copied)?;
+        let written = copier.put_file(&file.name, &*source, source.length()?)?;
+        refuse_changed(from, file, &written)?;
     }
     begin_new_run(from, to, &manifest)?;
     copier.sync_names()?;

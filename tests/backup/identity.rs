@@ -6,7 +6,7 @@ use forebay::backup::{backup_on, restore_on};
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{Queue, RecordId};
 
-use crate::stage::{RECORDS, assert_has_all, fill, filled, open, options};
+use crate::stage::{RECORDS, assert_has_all, fill, filled, is_segment, open, options};
 
 fn restored(backup: &MemoryDirectory) -> MemoryDirectory {
     let place = MemoryDirectory::new();
@@ -106,7 +106,7 @@ fn a_damaged_queue_is_copied_as_it_is_and_the_report_says_so() {
     let segment = memory
         .names()
         .into_iter()
-        .filter(|name| name.ends_with(".log"))
+        .filter(|name| is_segment(name))
         .nth(1)
         .expect("several segments");
     let mut bytes = memory.file_bytes(&segment).expect("a segment");
@@ -147,11 +147,11 @@ fn a_backup_has_what_a_queue_consists_of_and_nothing_else() {
         let ours = ["QUEUE", "STATE", "KEYS"].contains(&name.as_str());
         let folder = ["cursors/", "snapshots/", "quarantine/"];
         let ours = ours || folder.iter().any(|folder| name.starts_with(folder));
-        (ours || name.ends_with(".log")) && !name.ends_with(".tmp")
+        (ours || is_segment(name)) && name.strip_suffix(".tmp").is_none()
     };
     let mut expected: Vec<String> = memory.names().into_iter().filter(is_copied).collect();
     // The segment made ahead of need: no record is in it.
-    let prepared = expected.iter().rposition(|name| name.ends_with(".log"));
+    let prepared = expected.iter().rposition(|name| is_segment(name));
     let prepared = expected.remove(prepared.expect("segments"));
     let bytes = memory.file_bytes(&prepared).expect("a segment");
     assert!(bytes[4096..].iter().all(|byte| *byte == 0));

@@ -11,7 +11,7 @@ use forebay::storage::{Access, Directory, File, Filesystem, Lock, Map};
 use forebay::{ConsumerOptions, Entry, Queue, Result, Retention, Sequence};
 use parking_lot::Mutex;
 
-use crate::stage::{fill, options, payload};
+use crate::stage::{fill, last_segment, options, payload};
 
 /// A queue in whose storage something happens before a call.
 struct Busy {
@@ -300,19 +300,11 @@ fn a_queue_that_is_recovered_between_any_two_calls_is_backed_up_whole() {
         let (memory, queue) = begun();
         let killed = memory.process_kill();
         drop(queue);
-        let names = killed.names();
-        let is_segment = |name: &&String| name.ends_with(".log");
-        let used = |name: &&String| {
-            let bytes = killed.file_bytes(name).expect("a listed file");
-            bytes.iter().skip(4096).any(|byte| *byte != 0)
-        };
-        let last = names.iter().filter(is_segment).rfind(used);
-        let last = last.expect("an active segment");
-        let mut bytes = killed.file_bytes(last).expect("a listed file");
+        let (last, mut bytes) = last_segment(&killed);
         let end = bytes.iter().rposition(|byte| *byte != 0).expect("frames");
         bytes.truncate(end / 8 * 8 + 8);
         bytes.extend_from_slice(&[9; 300]);
-        killed.put_file(last, &bytes);
+        killed.put_file(&last, &bytes);
         killed
     };
     let calls = calls_at_rest(&torn());
@@ -358,20 +350,14 @@ fn a_frame_on_its_way_into_the_file_is_left_out_and_nothing_looks_torn() {
     queue.enqueue(Entry::new(&payload(BEGUN))).expect("room");
     let killed = memory.process_kill();
     drop(queue);
-    let used = |name: &&String| {
-        let bytes = killed.file_bytes(name).expect("a listed file");
-        name.ends_with(".log") && bytes.iter().skip(4096).any(|byte| *byte != 0)
-    };
-    let names = killed.names();
-    let last = names.iter().rfind(used).expect("an active segment");
-    let whole = killed.file_bytes(last).expect("a listed file");
+    let (last, whole) = last_segment(&killed);
     let end = whole.iter().rposition(|byte| *byte != 0).expect("frames");
     let mut half = whole.clone();
     half[end - 20..].fill(0);
     let mut left_out = 0;
     for at in 1..=calls_at_rest(&killed) {
         let memory = killed.copy();
-        memory.put_file(last, &half);
+        memory.put_file(&last, &half);
         let (inside, last, whole) = (memory.clone(), last.clone(), whole.clone());
         let busy = Busy::new(&memory, move |call| {
             if call == at {

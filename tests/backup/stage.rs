@@ -97,6 +97,22 @@ pub(crate) fn filled(seed: u64) -> (MemoryDirectory, Queue) {
     (memory, queue)
 }
 
+/// Whether `name` is a segment's file.
+pub(crate) fn is_segment(name: &str) -> bool {
+    name.strip_suffix(".log").is_some()
+}
+
+/// The last segment that holds anything, and its bytes.
+pub(crate) fn last_segment(memory: &MemoryDirectory) -> (String, Vec<u8>) {
+    let names = memory.names().into_iter().rev();
+    let mut segments = names.filter(|name| is_segment(name)).map(|name| {
+        let bytes = memory.file_bytes(&name).expect("a listed file");
+        (name, bytes)
+    });
+    let used = segments.find(|(_, bytes)| bytes.iter().skip(4096).any(|byte| *byte != 0));
+    used.expect("an active segment")
+}
+
 /// Every record from the oldest, whoever has acknowledged it.
 pub(crate) fn records(queue: &Queue) -> Vec<(u64, Vec<u8>)> {
     let name = format!("of next {}", queue.next());

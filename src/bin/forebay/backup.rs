@@ -104,18 +104,18 @@ fn unmade(error: Error, target: &Path) -> Failure {
 /// Why a backup, or the place for one or for a queue, cannot be used.
 pub(crate) fn refused(error: Error) -> Failure {
     let what = error.to_string();
-    match error.kind() {
-        ErrorKind::NotFound => Failure::Input {
-            what,
-            remedy: "check the path; `forebay backup` makes a backup",
-        },
-        ErrorKind::InvalidInput => Failure::Input {
-            what,
-            remedy: "choose a directory that is empty or does not exist",
-        },
-        ErrorKind::Corrupt => Failure::Finding(format!("{what}\n  use another backup")),
-        _ => Failure::from(error),
+    let kind = error.kind();
+    if kind == ErrorKind::Corrupt {
+        return Failure::Finding(format!("{what}\n  use another backup"));
     }
+    let remedy = if kind == ErrorKind::NotFound {
+        "check the path; `forebay backup` makes a backup"
+    } else if kind == ErrorKind::InvalidInput {
+        "choose a directory that is empty or does not exist"
+    } else {
+        return Failure::from(error);
+    };
+    Failure::Input { what, remedy }
 }
 
 fn as_table(report: &BackupReport, source: &Path, target: &Path) -> String {
