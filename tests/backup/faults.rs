@@ -33,16 +33,20 @@ fn images(memory: &MemoryDirectory, seed: u64) -> Vec<MemoryDirectory> {
     images
 }
 
-/// Runs `work` with each call to its target failing, once or from there on; `judge` is given what
-/// each leaves, and whether the work said that it was done.
+/// Runs `work` with no call to its target failing, and with each of them, once or from there on;
+/// `judge` is given what each leaves, and whether the work said that it was done.
 fn fail_each_call(
     work: impl Fn(&FaultyDirectory) -> Result<()>,
     judge: impl Fn(&MemoryDirectory, bool, &str),
 ) {
-    let counted = FaultyDirectory::over_memory(MemoryDirectory::new());
+    let target = MemoryDirectory::new();
+    let counted = FaultyDirectory::over_memory(target.clone());
     work(&counted).expect("nothing fails yet");
     let calls = counted.calls();
     assert!(calls > 50, "{calls} calls");
+    for image in images(&target, 0) {
+        judge(&image, true, "nothing failed");
+    }
     for nth in 1..=calls {
         for (failure, is_once) in [
             (Failure::Io, true),

@@ -171,7 +171,10 @@ fn go_on(queue: &Queue, next: u64) {
     let mut draft = store.begin().expect("a working disk");
     draft.put(&(next - 5).to_le_bytes()).expect("room");
     draft.finish(Sequence::new(next - 5)).expect("durable");
-    queue.reclaim().expect("a working disk");
+    // Otherwise in steps, with files that are cut before they are unlinked.
+    if next.is_multiple_of(2) {
+        queue.reclaim().expect("a working disk");
+    }
     queue.run_background();
 }
 
