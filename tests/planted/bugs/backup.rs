@@ -26,7 +26,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "I5",
         file: "backup/segments.rs",
         within: "pub(super) fn settled_bytes(",
-        find: "is_frame_now(&segment, offset)?",
+        find: "is_frame_soon(&segment, offset)?",
         replace: "false",
         killer: "backup moments::a_frame_on_its_way_into_the_file_is_left_out_and_nothing_looks_torn",
     },
