@@ -25,27 +25,26 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Reads what `directory`, the queue `queue`, claims.
-    pub(super) fn read(directory: &dyn Directory, queue: QueueId) -> Result<Self> {
-        let mut before = read_state(directory, queue)?;
-        let mut looks = 0;
-        loop {
+    /// Reads what `directory`, the queue `queue`, claims; `None` where segments are deleted all the
+    /// time.
+    pub(super) fn read(directory: &dyn Directory, queue: QueueId) -> Result<Option<Self>> {
+        let (_, mut before) = read_state(directory, queue)?;
+        for _ in 0..LOOKS_MAX {
             let cursors = read_cursors(directory)?;
             let snapshots = open_snapshots(directory)?;
-            let after = read_state(directory, queue)?;
-            looks += 1;
+            let (bytes, state) = read_state(directory, queue)?;
             // Segments that went meanwhile may have had what a cursor was still to deliver then.
-            if first_of(after.1) == first_of(before.1) || looks == LOOKS_MAX {
-                let (bytes, state) = after;
+            if first_of(state) == first_of(before) {
                 let state_file = bytes.map(|bytes| (STATE.to_owned(), bytes));
-                return Ok(Self {
+                return Ok(Some(Self {
                     slots: cursors.into_iter().chain(state_file).collect(),
                     snapshots,
                     state,
-                });
+                }));
             }
-            before = after;
+            before = state;
         }
+        Ok(None)
     }
 
     /// The first segment of the log: lower ones are deleted.

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::claims::read_state;
 use crate::error::{Corruption, Result};
-use crate::format::{Defect, STATE, SegmentFile, cursor_file, segment_file};
+use crate::format::{CursorSlot, Defect, STATE, SegmentFile, cursor_file, segment_file};
 use crate::inspect::{Inspection, SegmentRole, SegmentView, inspect_on};
 use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{Ending, Segment, SegmentScan, scan};
+use crate::slots::read_slots;
 use crate::storage::{Access, Directory};
 
 /// A queue as it was found, every frame of its log read.
@@ -79,25 +80,39 @@ impl Search<'_> {
             });
         }
         if opening.state_rebuilt {
-            let found = opening.event.to_owned();
-            self.note(STATE.to_owned(), nothing.clone(), ("a good slot", found));
+            let words = ("a good slot".to_owned(), Defect::Missing.found());
+            self.note(STATE.to_owned(), nothing.clone(), words);
         }
         for consumer in &self.inspection.consumers {
             if let Some(defect) = &consumer.defect {
                 let name = cursor_file(&consumer.name);
-                self.note(name, nothing.clone(), ("a usable cursor", defect.clone()));
+                let words = self.about_cursor(&name, defect);
+                self.note(name, nothing.clone(), words);
             }
         }
     }
 
-    fn note(&mut self, name: String, range: Range<Sequence>, words: (&str, String)) {
+    /// Notes that `name` is bad as a whole: what was expected there, and what was found.
+    fn note(&mut self, name: String, range: Range<Sequence>, (expected, found): (String, String)) {
         self.findings.push(Finding {
             name,
             offset: Offset::ZERO,
             range,
-            expected: words.0.to_owned(),
-            found: words.1,
+            expected,
+            found,
         });
+    }
+
+    /// What is wrong with the cursor `name`, in words that are the same wherever the queue is.
+    fn about_cursor(&self, name: &str, defect: &str) -> (String, String) {
+        if let Ok(Some(pair)) = read_slots::<CursorSlot>(self.directory, name)
+            && pair.valid().next().is_none()
+            && let Some(defect) = pair.defect()
+        {
+            return (defect.expected(), defect.found());
+        }
+        let path = self.directory.path().join("").display().to_string();
+        divide(&defect.replace(&path, ""), "a usable cursor")
     }
 
     /// Walks the segments in order: what is bad in each, and what is missing between them.
@@ -134,13 +149,12 @@ impl Search<'_> {
         range: Range<Sequence>,
     ) {
         let mut views = std::mem::take(unreadable).into_iter();
-        match views.next() {
-            Some(view) => self.note_unreadable(view, range.clone()),
-            None => {
-                let name = segment_file(missing, SegmentFile::Log);
-                let found = Defect::Missing.found();
-                self.note(name, range.clone(), ("a segment", found));
-            }
+        if let Some(view) = views.next() {
+            self.note_unreadable(view, range.clone());
+        } else {
+            let name = segment_file(missing, SegmentFile::Log);
+            let found = Defect::Missing.found();
+            self.note(name, range.clone(), ("a segment".to_owned(), found));
         }
         for view in views {
             self.note_unreadable(view, range.end..range.end);
@@ -150,7 +164,7 @@ impl Search<'_> {
     fn note_unreadable(&mut self, view: &SegmentView, range: Range<Sequence>) {
         let name = segment_file(view.number, SegmentFile::Log);
         let defect = view.defect.clone().unwrap_or_default();
-        self.note(name, range, ("a segment of this queue", defect));
+        self.note(name, range, divide(&defect, "a segment of this queue"));
     }
 
     /// What is bad in the frames of one segment; returns the sequence after it.
@@ -190,9 +204,18 @@ impl Search<'_> {
     }
 }
 
+/// What was expected and what was found, as a defect tells it; otherwise all of it was found.
+fn divide(defect: &str, expected: &str) -> (String, String) {
+    let told = defect.strip_prefix("expected ");
+    let (expected, found) = told
+        .and_then(|told| told.split_once(", found "))
+        .unwrap_or((expected, defect));
+    (expected.to_owned(), found.to_owned())
+}
+
 fn is_of_the_log(view: &SegmentView) -> bool {
     match view.role {
         SegmentRole::Active | SegmentRole::Sealed | SegmentRole::Unsealed => true,
-        SegmentRole::Prepared | SegmentRole::Stray => false,
+        SegmentRole::Prepared | SegmentRole::Stray | SegmentRole::Missing => false,
     }
 }

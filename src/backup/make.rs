@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
+use super::claims::list_if_there;
 use super::copier::Copier;
 use super::damage::{Finding, Found, find_damage};
 use super::manifest::{MANIFEST, Manifest};
 use super::pass::{Making, Passed};
 use super::report::BackupReport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::temporary;
-use crate::inspect::inspect_on;
-use crate::storage::{Directory, DiskDirectory};
+use crate::format::{BLOCK_BYTES, IDENTITY, Identity, SEGMENTS, narrow, temporary};
+use crate::storage::{Access, Directory, DiskDirectory, open_if_there, read_whole};
 
 /// How often a queue is gone through at most.
 const PASSES_MAX: u32 = 32;
@@ -30,8 +30,8 @@ const PASSES_MAX: u32 = 32;
 ///
 /// # Errors
 ///
-/// As [`inspect`](crate::inspect::inspect()) where no queue is, or its identity is lost;
-/// [`ErrorKind::InvalidInput`] where `to` is not empty, [`ErrorKind::Foreign`] where it is a file;
+/// [`ErrorKind::NotFound`] and [`ErrorKind::Foreign`] where no queue is; [`ErrorKind::Corrupt`]
+/// where its identity is lost; [`ErrorKind::UnsupportedVersion`]; [`ErrorKind::InvalidInput`] where `to` is not empty, [`ErrorKind::Foreign`] where it is a file;
 /// [`ErrorKind::Full`], [`ErrorKind::Io`]; [`ErrorKind::TimedOut`] when segments were deleted faster
 /// than they could be copied; [`ErrorKind::Corrupt`] when the copy has damage that the queue does
 /// not have.
@@ -58,7 +58,7 @@ const PASSES_MAX: u32 = 32;
 pub fn backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupReport> {
     let from = DiskDirectory::open(from.as_ref())?;
     // Where no queue is, nothing is made.
-    inspect_on(&from)?;
+    read_identity(&from)?;
     let to = open_empty(to.as_ref())?;
     backup_on(&from, &to)
 }
@@ -76,7 +76,7 @@ pub fn backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupRepo
 )]
 pub fn backup_on(from: &dyn Directory, to: &dyn Directory) -> Result<BackupReport> {
     let started = Instant::now();
-    let queue = inspect_on(from)?.id;
+    let queue = read_identity(from)?.queue;
     refuse_filled(to)?;
     let mut making = Making::new(from, to, queue);
     let mut passes = 0;
@@ -115,12 +115,33 @@ pub fn backup_on(from: &dyn Directory, to: &dyn Directory) -> Result<BackupRepor
     })
 }
 
+/// Who the queue in `directory` is.
+fn read_identity(directory: &dyn Directory) -> Result<Identity> {
+    let Some(file) = open_if_there(directory, IDENTITY, Access::Read)? else {
+        let (kind, what) = if list_if_there(directory, SEGMENTS)?.is_empty() {
+            (ErrorKind::NotFound, "no queue is here")
+        } else {
+            let what = "segments are here but the file QUEUE is missing; salvage the segments";
+            (ErrorKind::Corrupt, what)
+        };
+        return Err(Error::at(kind, what, directory.path()));
+    };
+    let identity = Identity::decode(&read_whole(&*file, narrow(BLOCK_BYTES))?);
+    identity.map_err(|defect| {
+        defect.into_error(ErrorKind::Corrupt, "the queue's identity", file.path())
+    })
+}
+
 /// Damage in the copy that the queue does not have.
 fn damage_of_its_own(from: &dyn Directory, copied: &Found) -> Result<Option<Finding>> {
     if copied.findings.is_empty() {
         return Ok(None);
     }
-    let source = find_damage(from)?;
+    let source = match find_damage(from) {
+        // A segment was listed and then deleted: nothing can be compared with that.
+        Err(error) if error.is_missing() => return Ok(copied.findings.first().cloned()),
+        found => found?,
+    };
     let is_own = |finding: &&Finding| !source.findings.contains(finding);
     Ok(copied.findings.iter().find(is_own).cloned())
 }

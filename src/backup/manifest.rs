@@ -260,12 +260,9 @@ mod tests {
     #[test]
     fn a_later_version_is_told_from_damage() {
         let text = manifest().encode();
-        let covered = text.lines().count().saturating_sub(1);
-        let lines: String = text
-            .lines()
-            .take(covered)
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+        lines.pop();
+        let lines = lines.concat();
         assert_eq!(sealed(&lines), text);
         let later = sealed(&lines.replacen("backup 1", "backup 2", 1));
         assert_eq!(Manifest::decode(later.as_bytes()), Err(Flaw::Version(2)));

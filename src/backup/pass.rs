@@ -66,7 +66,9 @@ impl<'a> Making<'a> {
         let identity = self.from.open(IDENTITY, Access::Read)?;
         self.copier
             .put_file(IDENTITY, &*identity, identity.length()?)?;
-        let claims = Claims::read(self.from, self.queue)?;
+        let Some(claims) = Claims::read(self.from, self.queue)? else {
+            return Ok(Passed::Moved);
+        };
         let keys = open_if_there(self.from, KEYS, Access::Read)?;
         self.note_run(&claims);
         let numbers = list_segments(self.from, claims.first_segment())?;

@@ -14,7 +14,7 @@ use std::path::Path;
 use super::check::{check_on, refuse_changed};
 use super::claims::state_in;
 use super::copier::Copier;
-use super::make::{open_empty, refuse_filled};
+use super::make::open_empty;
 use super::manifest::{FOLDERS, Manifest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{IDENTITY, Identity, Pair, STATE, Slot, StateSlot, narrow, temporary};
@@ -59,7 +59,7 @@ pub fn restore(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Manifest>
 #[cfg(feature = "test-support")]
 pub fn restore_on(from: &dyn Directory, to: &dyn Directory) -> Result<Manifest> {
     let manifest = check_on(from)?;
-    refuse_filled(to)?;
+    super::make::refuse_filled(to)?;
     restore_checked(from, to, manifest)
 }
 
@@ -84,8 +84,8 @@ fn restore_checked(
             continue;
         }
         let source = from.open(&file.name, Access::Read)?;
-        let copied = copier.put_file(&file.name, &*source, source.length()?)?;
-        refuse_changed(from, file, &copied)?;
+        let written = copier.put_file(&file.name, &*source, source.length()?)?;
+        refuse_changed(from, file, &written)?;
     }
     begin_new_run(from, to, &manifest)?;
     copier.sync_names()?;

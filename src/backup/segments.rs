@@ -1,6 +1,8 @@
 //! Which segments are copied, and how far.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::claims::list_if_there;
 use crate::error::Result;
@@ -8,6 +10,11 @@ use crate::format::{BLOCK_BYTES, SEGMENTS, SegmentFile, segment_file};
 use crate::position::{Offset, QueueId, SegmentNumber};
 use crate::segment::{Ending, Segment, is_zero_from, read_header, scan};
 use crate::storage::{Access, Directory, File, open_if_there};
+
+/// How often to look for a frame that is not there yet, and how long to wait in between: a tenth of
+/// a second, for a queue that ends in half a frame.
+const LOOKS_MAX: u32 = 20;
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The segments from `first` to the last one that holds anything, in order.
 pub(super) fn list_segments(
@@ -56,7 +63,7 @@ pub(super) fn settled_bytes(
         // A frame that was not there, and is now, was on its way into the file: so may be those
         // that were found behind it.
         if let Ending::Defect { offset, .. } = run.ending
-            && is_frame_now(&segment, offset)?
+            && is_frame_soon(&segment, offset)?
         {
             return Ok(run.to.offset.get());
         }
@@ -64,7 +71,15 @@ pub(super) fn settled_bytes(
     Ok(found.used.get())
 }
 
-fn is_frame_now(segment: &Segment, offset: Offset) -> Result<bool> {
-    let limit = Offset::new(segment.file.length()?);
-    Ok(segment.stream().frame_at(offset, limit)?.is_ok())
+/// Whether a good frame comes to stand at `offset`. A writer may be held up in the middle of a write
+/// by whatever else the machine has to do; one that was killed writes no more.
+fn is_frame_soon(segment: &Segment, offset: Offset) -> Result<bool> {
+    for _ in 0..LOOKS_MAX {
+        let limit = Offset::new(segment.file.length()?);
+        if segment.stream().frame_at(offset, limit)?.is_ok() {
+            return Ok(true);
+        }
+        thread::sleep(LOOK_PAUSE);
+    }
+    Ok(false)
 }

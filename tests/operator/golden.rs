@@ -137,9 +137,9 @@ fn quantity(text: &str) -> Option<(&str, &str)> {
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     let end = rest.find(|found: char| !found.is_ascii_alphabetic() && found != '/');
     let (unit, after) = rest.split_at(end.unwrap_or(rest.len()));
-    // A checksum in hexadecimal digits is no time.
-    let is_word = after.starts_with(|next: char| next.is_ascii_digit());
-    (!is_word).then_some((unit, after))
+    // Otherwise it is a part of something else, a hash for example.
+    let is_whole = !after.starts_with(|found: char| found.is_alphanumeric());
+    is_whole.then_some((unit, after))
 }
 
 #[test]
@@ -161,6 +161,7 @@ fn what_differs_from_run_to_run_is_named_instead() {
         ("  \"next\": 12,\n", "  \"next\": 12,\n"),
         ("checksum 59d2825c, 7f\n", "checksum 59d2825c, 7f\n"),
         ("12 segments, 3 damaged\n", "12 segments, 3 damaged\n"),
+        ("checksum 27d35313, 5h9\n", "checksum 27d35313, 5h9\n"),
         ("segment   3  sealed\n", "segment   3  sealed\n"),
     ] {
         assert_eq!(settle(said, folder), settled);

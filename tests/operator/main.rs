@@ -1,6 +1,7 @@
 //! The operator's commands on queues that are whole and on queues that are damaged: what they say,
 //! word for word, and what they do.
 
+mod backup;
 mod browser;
 mod consumer;
 mod dead_letters;

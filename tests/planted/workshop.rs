@@ -14,7 +14,8 @@ const TEST_TIME: Duration = Duration::from_mins(2);
 /// The same for a whole binary.
 const SUITE_TIME: Duration = Duration::from_mins(20);
 /// The test binaries that may notice a bug, besides the unit tests.
-const BINARIES: [&str; 10] = [
+const BINARIES: [&str; 11] = [
+    "backup",
     "it",
     "it_crash",
     "kill",

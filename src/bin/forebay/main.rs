@@ -1,5 +1,6 @@
 //! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
 
+mod backup;
 mod bench;
 mod completions;
 mod consumer;
@@ -26,6 +27,7 @@ mod reading;
 mod record_format;
 mod record_json;
 mod repair;
+mod restore;
 mod rows;
 mod salvage;
 mod start;
@@ -68,6 +70,8 @@ enum Command {
     Head(head::Arguments),
     Repair(repair::Arguments),
     Salvage(salvage::Arguments),
+    Backup(backup::Arguments),
+    Restore(restore::Arguments),
     Export(exchange::export::Arguments),
     Import(exchange::import::Arguments),
     #[cfg(feature = "sqlite")]
@@ -84,22 +88,24 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
-        Command::Dump(arguments) => dump::run(&arguments),
-        Command::Export(arguments) => exchange::export::run(&arguments),
-        Command::Import(arguments) => exchange::import::run(&arguments),
-        Command::Salvage(arguments) => salvage::run(&arguments),
-        Command::Repair(arguments) => repair::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Ls(arguments) => ls::run(&arguments),
         Command::Consumers(arguments) => consumers::run(&arguments),
-        Command::Tail(arguments) => tail::run(&arguments),
-        Command::Head(arguments) => head::run(&arguments),
-        Command::Verify(arguments) => verify::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
         Command::Consumer(arguments) => consumer::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Head(arguments) => head::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
+        Command::Salvage(arguments) => salvage::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
+        Command::Export(arguments) => exchange::export::run(&arguments),
+        Command::Import(arguments) => exchange::import::run(&arguments),
         #[cfg(feature = "sqlite")]
         Command::ImportSqlite(arguments) => import_sqlite::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -1,6 +1,7 @@
 //! The table of planted bugs.
 
 mod ahead;
+mod backup;
 mod bytes;
 mod delivery;
 mod durability;
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Vec<Bug> {
     [
         durability::BUGS,
         ahead::BUGS,
+        backup::BUGS,
         opening::BUGS,
         bytes::BUGS,
         delivery::BUGS,

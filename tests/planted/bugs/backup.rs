@@ -1,0 +1,78 @@
+//! Bugs of backups: what is copied, when, and what is believed of a copy.
+
+use crate::table::Bug;
+
+pub(super) const BUGS: &[Bug] = &[
+    Bug {
+        name: "backup-of-cursors-before-its-first-record",
+        breaks: "I12",
+        file: "backup/claims.rs",
+        within: "pub(super) fn read(",
+        find: "first_of(state) == first_of(before)",
+        replace: "true",
+        killer: "backup moments::a_log_that_goes_on_between_any_two_calls_is_backed_up_whole",
+    },
+    Bug {
+        name: "backup-of-a-segment-made-ahead",
+        breaks: "I16",
+        file: "backup/segments.rs",
+        within: "pub(super) fn list_segments(",
+        find: "!is_zero_from(&*file, BLOCK_BYTES)?",
+        replace: "true",
+        killer: "backup identity::a_backup_has_what_a_queue_consists_of_and_nothing_else",
+    },
+    Bug {
+        name: "backup-of-half-a-frame",
+        breaks: "I5",
+        file: "backup/segments.rs",
+        within: "pub(super) fn settled_bytes(",
+        find: "is_frame_soon(&segment, offset)?",
+        replace: "false",
+        killer: "backup moments::a_frame_on_its_way_into_the_file_is_left_out_and_nothing_looks_torn",
+    },
+    Bug {
+        name: "backup-without-keys",
+        breaks: "I16",
+        file: "backup/pass.rs",
+        within: "pub(super) fn pass(",
+        find: "open_if_there(self.from, KEYS, Access::Read)?",
+        replace: "None::<Arc<dyn File>>",
+        killer: "backup identity::records_consumers_snapshots_and_keys_are_there_after_a_clean_close_and_a_kill",
+    },
+    Bug {
+        name: "backup-names-not-synced",
+        breaks: "I16",
+        file: "backup/make.rs",
+        within: "fn commit(",
+        find: "copier.sync_names()?;",
+        replace: "",
+        killer: "backup faults::after_a_fault_or_a_power_cut_a_backup_is_whole_or_none",
+    },
+    Bug {
+        name: "backup-with-a-stranger-believed",
+        breaks: "I16",
+        file: "backup/check.rs",
+        within: "pub fn check_on(",
+        find: "refuse_strangers(directory, &manifest)?;",
+        replace: "",
+        killer: "backup refusals::an_extra_file_is_refused_wherever_it_is",
+    },
+    Bug {
+        name: "restore-in-the-same-epoch",
+        breaks: "I3",
+        file: "backup/restore.rs",
+        within: "fn begin_new_run(",
+        find: "false",
+        replace: "state.clean",
+        killer: "backup identity::queues_of_one_backup_and_the_queue_itself_never_share_the_id_of_a_new_record",
+    },
+    Bug {
+        name: "restore-identity-not-synced",
+        breaks: "I16",
+        file: "backup/restore.rs",
+        within: "fn restore_checked(",
+        find: "file.sync()?;",
+        replace: "",
+        killer: "backup faults::after_a_fault_or_a_power_cut_a_restored_queue_is_whole_or_none",
+    },
+];
