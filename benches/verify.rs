@@ -1,15 +1,13 @@
 //! How fast a queue is verified, how much memory that takes, and what a writer beside it notices.
 //!
 //! A program of its own: `cargo bench --features cli --bench verify -- [--mebibytes N] [--seconds N]
-//! [--record-bytes N]`. It measures a queue of so many mebibytes, its pages warm, against a plain
+//! [--record-bytes N] [--folder DIR]`. It measures a queue of so many mebibytes, its pages warm, against a plain
 //! read and the bare checksum, then writes for so many seconds with and without a verification
 //! beside. It fails on a false alarm.
 
-mod scene;
-
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,11 +26,13 @@ struct Choice {
     mebibytes: u64,
     seconds: u64,
     record_bytes: usize,
+    /// Where the queues are made.
+    folder: PathBuf,
 }
 
 fn main() {
     let choice = choice();
-    let folder = scene::folder();
+    let folder = tempfile::tempdir_in(&choice.folder).expect("a folder");
     let path = folder.path().join("queue");
     fill(&path, &choice);
     warm(&path);
@@ -50,9 +50,14 @@ fn choice() -> Choice {
         mebibytes: 128,
         seconds: 10,
         record_bytes: 256,
+        folder: env!("CARGO_TARGET_TMPDIR").into(),
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        if word == "--folder" {
+            choice.folder = words.next().expect("a folder").into();
+            continue;
+        }
         let mut number = || words.next().and_then(|text| text.parse().ok());
         match word.as_str() {
             "--mebibytes" => choice.mebibytes = number().expect("a number of mebibytes"),
@@ -119,11 +124,13 @@ fn warm(path: &Path) {
 }
 
 fn tell(what: &str, bytes: u64, elapsed: Duration) {
-    let rate = bytes as f64 / elapsed.as_secs_f64() / 1e9;
-    println!(
-        "{what:<28} {rate:>6.2} GB/s, {:.2} s",
-        elapsed.as_secs_f64()
-    );
+    let rate = u128::from(bytes) / elapsed.as_micros().max(1);
+    let seconds = elapsed.as_secs_f64();
+    say(&format!("{what:<28} {rate:>6} MB/s, {seconds:.2} s"));
+}
+
+fn say(line: &str) {
+    writeln!(io::stdout(), "{line}").expect("somebody listens");
 }
 
 /// What nobody can be faster than.
@@ -172,7 +179,7 @@ fn memory(path: &Path) {
         peak = peak.max(number.unwrap_or(0));
         thread::sleep(Duration::from_millis(1));
     }
-    println!("memory of the command        {peak} KiB at most");
+    say(&format!("memory of the command        {peak} KiB at most"));
     assert!(peak < 64 << 10, "more than 64 MiB");
 }
 
@@ -216,14 +223,15 @@ fn beside(path: &Path, choice: &Choice) {
         written[usize::from(in_company)] += records * 100;
         in_company = !in_company;
     }
-    let rate = |which: usize| written[which] as f64 / spent[which].as_secs_f64();
+    let rate = |which: usize| u128::from(written[which]) * 1_000_000 / spent[which].as_micros();
     let (alone, beside) = (rate(0), rate(1));
-    println!("writer alone                 {alone:.0} records/s");
-    println!(
-        "writer beside verify         {beside:.0} records/s, {:.3} of alone",
-        beside / alone
-    );
-    println!("verifications                {verified}, no false alarm");
+    say(&format!("writer alone                 {alone} records/s"));
+    say(&format!("writer beside verify         {beside} records/s"));
+    let share = beside * 1000 / alone.max(1);
+    say(&format!("share of alone               {share} of 1000"));
+    say(&format!(
+        "verifications                {verified}, no false alarm"
+    ));
 }
 
 /// Verifies again and again until it is `over`; how often.

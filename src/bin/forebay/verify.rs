@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use forebay::Integrity;
 use forebay::inspect::{
     Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, verify,
 };
@@ -268,8 +269,8 @@ fn as_json(found: &Verification, anchor: Option<Anchor>) -> Value {
         "path": found.path.display().to_string(),
         "id": found.id.to_string(),
         "integrity": match found.integrity {
-            forebay::Integrity::Chained => "chained",
-            _ => "crc32c",
+            Integrity::Chained => "chained",
+            Integrity::Crc32c | _ => "crc32c",
         },
         "sound": found.is_sound(),
         "first": found.first.get(),
@@ -315,14 +316,14 @@ fn anchor_as_json(anchor: Anchor, outcome: AnchorOutcome) -> Value {
         AnchorOutcome::NoChain => "no_chain",
         _ => "unknown",
     };
-    let differing = match outcome {
-        AnchorOutcome::Differs { found } => Some(hex(&found)),
-        _ => None,
-    };
-    let proven_from = match outcome {
-        AnchorOutcome::ProvenFrom(from) => Some(from.get()),
-        _ => None,
-    };
+    let mut differing = None;
+    if let AnchorOutcome::Differs { found } = outcome {
+        differing = Some(hex(&found));
+    }
+    let mut proven_from = None;
+    if let AnchorOutcome::ProvenFrom(from) = outcome {
+        proven_from = Some(from.get());
+    }
     json!({
         "sequence": anchor.sequence.get(),
         "hash": hex(&anchor.hash),

@@ -17,6 +17,9 @@ use super::walk::{Orders, Walked, walk};
 use crate::error::Result;
 use crate::storage::Directory;
 
+/// What one thread found, each with the place of its segment.
+type Share = Vec<(usize, Option<Walked>)>;
+
 /// What all threads of one call share.
 pub(super) struct Crew<'a> {
     pub(super) directory: &'a dyn Directory,
@@ -50,7 +53,7 @@ impl<'a> Crew<'a> {
     /// What each segment holds, in order; `None` for one that was reclaimed meanwhile.
     pub(super) fn walk_all(&self, jobs: usize) -> Result<Vec<Option<Walked>>> {
         let jobs = jobs.clamp(1, self.members.len().max(1));
-        let shares: Vec<Result<Vec<(usize, Option<Walked>)>>> = thread::scope(|scope| {
+        let shares: Vec<Result<Share>> = thread::scope(|scope| {
             let others: Vec<_> = (1..jobs).map(|_| scope.spawn(|| self.work())).collect();
             let own = self.work();
             let others = others.into_iter().map(|other| match other.join() {
@@ -68,7 +71,7 @@ impl<'a> Crew<'a> {
     }
 
     /// Takes the next segment nobody has, until there is none.
-    fn work(&self) -> Result<Vec<(usize, Option<Walked>)>> {
+    fn work(&self) -> Result<Share> {
         let mut done = Vec::new();
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
