@@ -305,7 +305,16 @@ fn errors_say_what_is_wrong_and_exit_with_2() {
 #[test]
 fn every_subcommand_has_an_example_in_its_help() {
     let shell = Shell::new();
-    for command in ["enqueue", "drain", "stats", "demo"] {
+    for command in [
+        "enqueue",
+        "drain",
+        "stats",
+        "ls",
+        "consumers",
+        "demo",
+        "completions",
+        "man",
+    ] {
         let help = shell.output(&[command, "--help"], b"");
         let help = String::from_utf8(help).expect("text");
         let example = format!("Example:\n  forebay {command}");

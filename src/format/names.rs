@@ -94,7 +94,7 @@ pub(crate) fn snapshot_file(snapshot: &str) -> String {
     format!("{SNAPSHOTS}/{snapshot}{SNAPSHOT_SUFFIX}")
 }
 
-/// The snapshot that is the file named `name` (without its folder).
+/// The snapshot that is published as the file named `name` (without its folder).
 pub(crate) fn snapshot_of(name: &str) -> Option<&str> {
     name.strip_suffix(SNAPSHOT_SUFFIX)
         .filter(|snapshot| valid_consumer_name(snapshot).is_ok())
@@ -173,6 +173,8 @@ mod tests {
             );
         }
         assert_eq!(consumer_of("ship.cursor"), Some("ship"));
+        assert_eq!(snapshot_of("state.snapshot"), Some("state"));
+        assert_eq!(snapshot_of("state.snapshot.tmp"), None);
     }
 
     #[test]

@@ -6,9 +6,12 @@
     clippy::as_conversions
 )]
 
-use super::inspection::{ConsumerView, SegmentView};
+use std::collections::BTreeSet;
+
+use super::inspection::{ConsumerView, FilterView, SegmentView};
 use super::look::Look;
-use crate::format::{CursorSlot, consumer_id};
+use super::records::Records;
+use crate::format::{CursorSlot, consumer_id, filter_id};
 use crate::position::Sequence;
 
 /// Every consumer that has a cursor file.
@@ -31,10 +34,42 @@ pub(super) fn view_consumers(look: &Look, segments: &[SegmentView]) -> Vec<Consu
                     .as_ref()
                     .ok()
                     .map(|next| look.end.next.since((*next).max(look.dropped))),
+                lag_bytes: None,
+                oldest: None,
+                filter: match &fact.slot {
+                    Ok(slot) if next.is_ok() => filter_of(slot),
+                    Ok(_) | Err(_) => FilterView::Unknown,
+                },
                 defect: next.err(),
             }
         })
         .collect()
+}
+
+/// How much each consumer has before it, and since when: what the log knows of its place.
+pub(super) fn measure_lag(consumers: &mut [ConsumerView], look: &Look, records: &mut Records<'_>) {
+    for consumer in consumers {
+        let Some(next) = consumer.next.map(|next| next.max(look.dropped)) else {
+            continue;
+        };
+        if next >= look.end.next {
+            consumer.lag_bytes = Some(0);
+        } else if let Some(found) = records.find(next) {
+            consumer.lag_bytes = Some(look.end.log_bytes.saturating_sub(found.log_bytes));
+            consumer.oldest = Some(found.enqueued_at);
+        }
+    }
+}
+
+/// A hash of kinds can be told back where it is of one kind only: there are not many.
+fn filter_of(slot: &CursorSlot) -> FilterView {
+    if slot.filter == [0; 32] {
+        return FilterView::Everything;
+    }
+    let mut kinds = 0..=u16::MAX;
+    kinds
+        .find(|kind| filter_id(&BTreeSet::from([*kind])) == slot.filter)
+        .map_or(FilterView::Kinds(slot.filter), FilterView::Kind)
 }
 
 /// Never past the log, and never past the start of a later epoch, whose sequences name other

@@ -7,11 +7,12 @@
 )]
 
 use std::path::Path;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::consumers::measure_lag;
+use super::disk::disk_use;
 use super::inspection::Inspection;
-use super::oldest::oldest_waiting;
-use super::segments::disk_bytes;
+use super::records::Records;
 use super::settled::{Glance, settled_glance};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{End, Identity};
@@ -76,27 +77,26 @@ pub fn inspect_on(directory: &dyn Directory) -> Result<Inspection> {
     let Glance {
         mut look,
         segments,
-        consumers,
+        mut consumers,
+        snapshots,
     } = settled_glance(directory)?;
     let lowest = consumers.iter().filter_map(|consumer| consumer.next).min();
     let floor = look.dropped.max(lowest.unwrap_or_default());
-    let base = segments.first().and_then(|segment| segment.base);
+    let base = segments.iter().find_map(|segment| segment.base);
     let next = look.end.next;
-    let oldest = if floor < next {
-        oldest_waiting(directory, &look, &segments, floor)
-    } else {
-        None
-    };
+    let mut records = Records::new(directory, &look, &segments);
+    let waits = (floor < next).then_some(floor);
+    let oldest = waits.and_then(|floor| records.find(floor));
+    measure_lag(&mut consumers, &look, &mut records);
     let caught_up = (floor >= next).then_some(0);
     let waiting = oldest.map(|found| look.end.log_bytes.saturating_sub(found.log_bytes));
+    let disk = disk_use(directory);
     look.opening.elapsed = started.elapsed();
     Ok(Inspection {
         path: directory.path().to_path_buf(),
         id: look.identity.queue,
         integrity: look.identity.integrity,
-        created: UNIX_EPOCH
-            .checked_add(Duration::from_nanos(look.identity.created))
-            .unwrap_or(UNIX_EPOCH),
+        created: moment(look.identity.created).unwrap_or(UNIX_EPOCH),
         epoch: look.opening.epoch,
         first: look.dropped.max(base.unwrap_or_default()),
         next,
@@ -105,10 +105,14 @@ pub fn inspect_on(directory: &dyn Directory) -> Result<Inspection> {
         waiting_records: next.since(floor),
         waiting_bytes: waiting.or(caught_up),
         oldest_waiting: oldest.map(|found| found.enqueued_at),
-        disk_bytes: disk_bytes(directory),
+        log_bytes: look.end.log_bytes,
+        disk_bytes: disk.total,
+        quarantine_bytes: disk.quarantine,
+        free_bytes: disk.free,
         opening: look.opening,
         segments,
         consumers,
+        snapshots,
     })
 }
 
@@ -138,6 +142,11 @@ pub(super) fn look_once(directory: &dyn Directory) -> Result<Look> {
         opening,
         survey,
     })
+}
+
+/// The moment `nanoseconds` after 1970-01-01; `None` where the clock does not go so far.
+pub(super) fn moment(nanoseconds: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds))
 }
 
 pub(super) fn no_queue(directory: &dyn Directory) -> Error {

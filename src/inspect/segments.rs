@@ -7,21 +7,19 @@
 )]
 
 use super::inspection::{SegmentRole, SegmentView};
-use super::look::Look;
-use crate::error::Result;
+use super::look::{Look, moment};
 use crate::format::{
-    BLOCK_BYTES, CURSORS, Control, Defect, IDENTITY, LOCK, QUARANTINE, SEGMENTS, STATE,
-    SegmentFile, consumer_of, segment_file,
+    BLOCK_BYTES, Chain, Control, Defect, FrameHeader, Integrity, SegmentFile, segment_file,
 };
-use crate::position::{Offset, SegmentNumber};
-use crate::segment::Segment;
+use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::segment::{Segment, read_index};
 use crate::storage::{Access, Directory};
 
 /// A segment file that was opened, or why it is not one of ours.
 struct Found {
     number: SegmentNumber,
     file_bytes: u64,
-    segment: std::result::Result<Segment, Fault>,
+    segment: Result<Segment, Fault>,
 }
 
 enum Fault {
@@ -44,13 +42,57 @@ pub(super) fn view_segments(directory: &dyn Directory, look: &Look) -> Vec<Segme
         let Some(found) = find(directory, look, number) else {
             continue;
         };
-        views.push(view(look, &found, following.as_ref()));
-        if found.segment.is_ok() && !is_stray(look, number) {
+        views.push(view(directory, look, &found, following.as_ref()));
+        if let (Ok(segment), false) = (&found.segment, is_stray(look, number)) {
+            views.extend(missing_before(look, segment, first));
             following = Some(found);
         }
     }
     views.reverse();
+    fill_in(&mut views);
     views
+}
+
+/// Where a segment begins is told by the one before it as well.
+fn fill_in(views: &mut [SegmentView]) {
+    let mut due: Option<Sequence> = None;
+    for view in views {
+        let is_ahead = view.next.is_none_or(|next| Some(next) >= due);
+        if view.defect.is_some() && view.base.is_none() && is_ahead {
+            view.base = due;
+            view.records = view
+                .base
+                .zip(view.next)
+                .map(|(base, next)| next.since(base));
+        }
+        due = view.next;
+    }
+}
+
+/// The segment that `segment` goes on from, where it is neither there nor reclaimed.
+fn missing_before(look: &Look, segment: &Segment, first: SegmentNumber) -> Option<SegmentView> {
+    let start = &segment.start;
+    let numbers = &look.survey.numbers;
+    // Without a state, nobody knows what was reclaimed below the oldest file that is left.
+    let lowest = look
+        .survey
+        .state
+        .map_or(numbers.first().copied(), |_| Some(first))?;
+    let is_due = start.previous.is_some() && start.previous >= lowest;
+    let is_there = numbers.binary_search(&start.previous).is_ok();
+    (is_due && !is_there).then(|| SegmentView {
+        number: start.previous,
+        role: SegmentRole::Missing,
+        base: None,
+        next: Some(start.previous_next),
+        records: None,
+        frame_bytes: None,
+        chain: None,
+        epoch: None,
+        begun: None,
+        file_bytes: 0,
+        defect: Some(Defect::Missing.to_string()),
+    })
 }
 
 /// `None` when the file vanished.
@@ -89,27 +131,27 @@ fn find(directory: &dyn Directory, look: &Look, number: SegmentNumber) -> Option
     }
 }
 
-fn view(look: &Look, found: &Found, following: Option<&Found>) -> SegmentView {
+fn view(
+    directory: &dyn Directory,
+    look: &Look,
+    found: &Found,
+    following: Option<&Found>,
+) -> SegmentView {
     let successor = following.and_then(|following| following.segment.as_ref().ok());
     let successor = successor.filter(|successor| successor.start.previous == found.number);
     let segment = found.segment.as_ref().ok();
     let is_last = found.number == look.end.position.segment;
-    let role = match (&found.segment, successor) {
+    let end = end_in(directory, look, found, successor);
+    let role = match &found.segment {
         _ if is_last => SegmentRole::Active,
-        (Err(Fault::Unstarted), _) if found.number > look.end.position.segment => {
-            SegmentRole::Prepared
-        }
+        Err(Fault::Unstarted) if found.number > look.end.position.segment => SegmentRole::Prepared,
         _ if is_stray(look, found.number) => SegmentRole::Stray,
-        (Ok(segment), Some(successor)) if has_footer(segment, successor.start.previous_end) => {
+        Ok(segment) if end.is_some_and(|end| footer_at(segment, end.offset).is_some()) => {
             SegmentRole::Sealed
         }
         _ => SegmentRole::Unsealed,
     };
-    let next = if is_last {
-        Some(look.end.next)
-    } else {
-        successor.map(|successor| successor.start.previous_next)
-    };
+    let next = end.map(|end| end.next);
     let defect = match &found.segment {
         Ok(_) => None,
         Err(Fault::Unstarted) if role == SegmentRole::Prepared => None,
@@ -121,10 +163,61 @@ fn view(look: &Look, found: &Found, following: Option<&Found>) -> SegmentView {
         role,
         base: segment.map(|segment| segment.base),
         next,
+        records: segment
+            .zip(next)
+            .map(|(found, next)| next.since(found.base)),
+        frame_bytes: segment
+            .zip(end)
+            .map(|(segment, end)| end.offset.since(segment.data_start())),
+        chain: end
+            .filter(|_| look.identity.integrity == Integrity::Chained)
+            .map(|end| end.chain.bytes()),
         epoch: segment.map(|segment| segment.header.epoch),
+        begun: segment.and_then(|segment| moment(segment.started_at)),
         file_bytes: found.file_bytes,
         defect,
     }
+}
+
+/// Where the log ends in one segment.
+#[derive(Clone, Copy)]
+struct EndIn {
+    offset: Offset,
+    next: Sequence,
+    chain: Chain,
+}
+
+/// As the state says it of the last segment and each segment of the one before it; where that one
+/// is lost, as the segment's own index and footer say it.
+fn end_in(
+    directory: &dyn Directory,
+    look: &Look,
+    found: &Found,
+    successor: Option<&Segment>,
+) -> Option<EndIn> {
+    let end = look.end;
+    if found.number == end.position.segment {
+        return Some(EndIn {
+            offset: end.position.offset,
+            next: end.next,
+            chain: end.chain,
+        });
+    }
+    if let Some(successor) = successor {
+        return Some(EndIn {
+            offset: successor.start.previous_end,
+            next: successor.start.previous_next,
+            chain: successor.start.previous_chain,
+        });
+    }
+    let segment = found.segment.as_ref().ok()?;
+    let (next, offset) = read_index(directory, segment)?.end();
+    let footer = footer_at(segment, offset).filter(|footer| footer.sequence == next)?;
+    Some(EndIn {
+        offset,
+        next,
+        chain: footer.chain,
+    })
 }
 
 /// Whether opening does not count the segment as one of the log.
@@ -132,31 +225,11 @@ fn is_stray(look: &Look, number: SegmentNumber) -> bool {
     number > look.end.position.segment || look.opening.dropped_segments.contains(&number)
 }
 
-/// Whether the footer stands where the log left `segment`.
-fn has_footer(segment: &Segment, end: Offset) -> bool {
-    let footer = |limit: u64| -> Result<bool> {
-        let frame = segment.stream().frame_at(end, Offset::new(limit))?;
-        Ok(frame.is_ok_and(|span| {
-            span.header.flags.is_control() && Control::of(&span.header) == Ok(Control::Footer)
-        }))
-    };
-    segment.file.length().and_then(footer).unwrap_or(false)
-}
-
-/// The lengths of all files that are ours. One that vanishes meanwhile counts nothing.
-pub(super) fn disk_bytes(directory: &dyn Directory) -> u64 {
-    let mut names: Vec<String> = [IDENTITY, STATE, LOCK].map(str::to_owned).to_vec();
-    let mut add = |folder: &str, is_ours: fn(&str) -> bool| {
-        let listed = directory.list(folder).unwrap_or_default();
-        let ours = listed.into_iter().filter(|name| is_ours(name));
-        names.extend(ours.map(|name| format!("{folder}/{name}")));
-    };
-    add(SEGMENTS, |name| SegmentFile::parse(name).is_some());
-    add(CURSORS, |name| consumer_of(name).is_some());
-    add(QUARANTINE, |_| true);
-    let lengths = names.iter().filter_map(|name| {
-        let file = directory.open(name, Access::Read).ok()?;
-        file.length().ok()
-    });
-    lengths.fold(0, u64::saturating_add)
+/// The header of the footer that stands at `end`, if one does.
+fn footer_at(segment: &Segment, end: Offset) -> Option<FrameHeader> {
+    let limit = Offset::new(segment.file.length().ok()?);
+    let frame = segment.stream().frame_at(end, limit).ok()?;
+    let header = frame.ok()?.header;
+    let is_footer = header.flags.is_control() && Control::of(&header) == Ok(Control::Footer);
+    is_footer.then_some(header)
 }

@@ -12,9 +12,10 @@
 )]
 
 use super::consumers::view_consumers;
-use super::inspection::{ConsumerView, SegmentView};
+use super::inspection::{ConsumerView, SegmentView, SnapshotView};
 use super::look::{Look, look_once, no_queue};
 use super::segments::view_segments;
+use super::snapshots::view_snapshots;
 use crate::error::{Corruption, Result};
 use crate::event::TornTail;
 use crate::position::SegmentNumber;
@@ -30,6 +31,7 @@ pub(super) struct Glance {
     pub(super) look: Look,
     pub(super) segments: Vec<SegmentView>,
     pub(super) consumers: Vec<ConsumerView>,
+    pub(super) snapshots: Vec<SnapshotView>,
 }
 
 /// Everything in one look that may be an accident.
@@ -40,6 +42,7 @@ struct Alarms {
     state_rebuilt: bool,
     segments: Vec<(SegmentNumber, String)>,
     consumers: Vec<(String, String)>,
+    snapshots: Vec<(String, String)>,
 }
 
 /// The first look without an alarm, or the same alarms as the look before it.
@@ -73,10 +76,12 @@ impl Glance {
         let look = look_once(directory)?;
         let segments = view_segments(directory, &look);
         let consumers = view_consumers(&look, &segments);
+        let snapshots = view_snapshots(directory, &look);
         Ok(Self {
             look,
             segments,
             consumers,
+            snapshots,
         })
     }
 
@@ -84,6 +89,7 @@ impl Glance {
         let opening = &self.look.opening;
         let segments = self.segments.iter();
         let consumers = self.consumers.iter();
+        let snapshots = self.snapshots.iter();
         Alarms {
             torn: opening.torn.clone(),
             corruption: opening.corruption.clone(),
@@ -93,6 +99,9 @@ impl Glance {
                 .collect(),
             consumers: consumers
                 .filter_map(|consumer| Some((consumer.name.clone(), consumer.defect.clone()?)))
+                .collect(),
+            snapshots: snapshots
+                .filter_map(|snapshot| Some((snapshot.name.clone(), snapshot.defect.clone()?)))
                 .collect(),
         }
     }
@@ -114,6 +123,11 @@ impl Glance {
             let name = &consumer.name;
             let seen = |defect: &String| before.consumers.contains(&(name.clone(), defect.clone()));
             consumer.defect = consumer.defect.take().filter(seen);
+        }
+        for snapshot in &mut self.snapshots {
+            let name = &snapshot.name;
+            let seen = |defect: &String| before.snapshots.contains(&(name.clone(), defect.clone()));
+            snapshot.defect = snapshot.defect.take().filter(seen);
         }
     }
 }

@@ -86,6 +86,11 @@ pub(crate) struct IndexFile {
 }
 
 impl IndexFile {
+    /// The sequence after the last one covered, and where the covered part of the segment ends.
+    pub(crate) fn end(&self) -> (Sequence, Offset) {
+        (self.header.next, self.header.end)
+    }
+
     /// The last frame known at or before `sequence`.
     pub(crate) fn at_or_before(&self, sequence: Sequence) -> Option<IndexEntry> {
         let packed = self.map.get(IndexHeader::ENTRIES_OFFSET..)?;

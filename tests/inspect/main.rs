@@ -1,6 +1,7 @@
 //! Looking at a queue: on a closed one, on one that was killed, beside a live writer, on damage,
 //! and without changing a byte.
 
+mod details;
 mod moments;
 mod verify;
 

@@ -1,13 +1,21 @@
 //! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
 
 mod bench;
+mod completions;
+mod consumers;
 mod demo;
 mod drain;
 mod enqueue;
+mod facts;
 mod failure;
 mod head;
 mod lines;
+mod ls;
+mod man;
 mod output;
+mod page;
+mod paint;
+mod rows;
 mod stats;
 mod units;
 mod verify;
@@ -38,8 +46,12 @@ enum Command {
     Head(head::Arguments),
     Stats(stats::Arguments),
     Verify(verify::Arguments),
+    Ls(ls::Arguments),
+    Consumers(consumers::Arguments),
     Bench(bench::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(hide = true)]
     DemoChild(demo::ChildArguments),
 }
@@ -51,8 +63,12 @@ fn main() -> ExitCode {
         Command::Head(arguments) => head::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Ls(arguments) => ls::run(&arguments),
+        Command::Consumers(arguments) => consumers::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::DemoChild(arguments) => demo::run_child(&arguments),
     };
     match outcome {

@@ -6,6 +6,11 @@ use crate::failure::Failure;
 
 /// Prints `text` as it is. A reader that went away wants no more, which is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_while_read(text).map(|_| ())
+}
+
+/// Prints `text` as it is; false when nobody reads any more.
+pub(crate) fn print_while_read(text: &str) -> Result<bool, Failure> {
     let mut output = io::stdout().lock();
     let printed = output
         .write_all(text.as_bytes())
@@ -14,6 +19,6 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::io("cannot write to standard output")(error))
         }
-        Ok(()) | Err(_) => Ok(()),
+        printed => Ok(printed.is_ok()),
     }
 }

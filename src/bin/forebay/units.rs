@@ -39,6 +39,22 @@ pub(crate) fn span(elapsed: Duration) -> String {
     }
 }
 
+/// How long ago `moment` was; nothing at all when it is still to come, by this clock.
+pub(crate) fn age(moment: SystemTime, now: SystemTime) -> String {
+    span(now.duration_since(moment).unwrap_or_default())
+}
+
+/// `text` with what a terminal would obey made visible.
+pub(crate) fn shown(text: &str) -> String {
+    let visible = |found: char| match found {
+        found if found.is_control() => '\u{fffd}',
+        // Marks that turn the direction of what follows.
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        found => found,
+    };
+    text.chars().map(visible).collect()
+}
+
 /// A moment in UTC, to the second.
 pub(crate) fn moment(moment: SystemTime) -> String {
     let seconds = moment
@@ -89,6 +105,15 @@ mod tests {
         assert_eq!(at(0), "1970-01-01 00:00:00 UTC");
         assert_eq!(at(951_782_400), "2000-02-29 00:00:00 UTC");
         assert_eq!(at(1_767_225_599), "2025-12-31 23:59:59 UTC");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        assert_eq!(
+            shown("a\x1b[31mb\n\u{202e}c"),
+            "a\u{fffd}[31mb\u{fffd}\u{fffd}c"
+        );
+        assert_eq!(shown("\u{fc}ber \u{6c34}"), "\u{fc}ber \u{6c34}");
     }
 
     #[test]

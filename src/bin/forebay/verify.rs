@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use clap::Args;
 use forebay::Integrity;
 use forebay::inspect::{
-    Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, verify,
+    Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, inspect,
+    verify,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output;
 use crate::units;
+use crate::{output, page};
 
 const EXAMPLE: &str = "\
 Reads every retained byte: identity, both slots of STATE, every segment with
@@ -48,6 +49,7 @@ Fields of the JSON object; what is not known is null:
 Example:
   forebay verify events.queue
   forebay verify events.queue --chain --jobs 4
+  forebay verify events.queue --html findings.html
   forebay verify events.queue --anchor \"$(cut -d' ' -f1 witness.txt)\"";
 
 /// Check every byte, and say what is wrong and what it costs.
@@ -69,6 +71,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object instead.
     #[arg(long)]
     json: bool,
+    /// Write a page with the picture of the queue into FILE, which must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -88,10 +93,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         as_text(&found, arguments.anchor)
     };
     output::print(&text)?;
+    if let Some(file) = &arguments.html {
+        page::write(file, &inspect(&arguments.queue)?, &rows(&found))?;
+    }
     if found.is_sound() {
         return Ok(());
     }
     Err(Failure::Finding(verdict(&found)))
+}
+
+/// What is wrong, as rows of the page.
+fn rows(found: &Verification) -> Vec<page::Finding> {
+    let findings = found.findings.iter().map(|finding| page::Finding {
+        place: format!("{} at offset {}", finding.file.display(), finding.offset),
+        records: finding.range.clone(),
+        what: format!(
+            "{}: expected {}, found {}",
+            word(finding.severity),
+            finding.expected,
+            finding.found
+        ),
+    });
+    findings.collect()
 }
 
 /// Hidden where standard error is no terminal.

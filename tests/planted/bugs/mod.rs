@@ -6,6 +6,7 @@ mod delivery;
 mod durability;
 mod following;
 mod forwarding;
+mod looking;
 mod once;
 mod opening;
 mod publishing;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Vec<Bug> {
         sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
+        looking::BUGS,
         publishing::BUGS,
         forwarding::BUGS,
         verifying::BUGS,

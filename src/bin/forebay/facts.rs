@@ -1,0 +1,139 @@
+//! What looking finds, as JSON and as words: the same for every subcommand that tells it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use forebay::Integrity;
+use forebay::inspect::{
+    ConsumerView, FilterView, Inspection, SegmentRole, SegmentView, SnapshotView,
+};
+use serde_json::{Value, json};
+
+/// One JSON object of all that was found.
+pub(crate) fn of_inspection(found: &Inspection) -> Value {
+    let opening = &found.opening;
+    let torn = opening.torn.as_ref().map(|torn| {
+        json!({
+            "file": torn.file.display().to_string(),
+            "offset": torn.offset.get(),
+            "bytes": torn.bytes,
+            "possibly_acknowledged": torn.possibly_acknowledged,
+        })
+    });
+    let corruption = opening.corruption.iter().map(|damage| {
+        json!({
+            "file": damage.file.display().to_string(),
+            "offset": damage.offset.get(),
+            "first": damage.range.start.get(),
+            "next": damage.range.end.get(),
+            "expected": damage.expected,
+            "found": damage.found,
+        })
+    });
+    json!({
+        "path": found.path.display().to_string(),
+        "id": found.id.to_string(),
+        "integrity": integrity(found.integrity),
+        "created_unix_ms": unix_ms(found.created),
+        "epoch": found.epoch.to_string(),
+        "clean": opening.clean,
+        "event": opening.event,
+        "first": found.first.get(),
+        "next": found.next.get(),
+        "durable": found.durable.get(),
+        "durable_lag": found.next.since(found.durable),
+        "floor": found.floor.get(),
+        "waiting_records": found.waiting_records,
+        "waiting_bytes": found.waiting_bytes,
+        "oldest_waiting_unix_ms": found.oldest_waiting.map(unix_ms),
+        "log_bytes": found.log_bytes,
+        "disk_bytes": found.disk_bytes,
+        "quarantine_bytes": found.quarantine_bytes,
+        "free_bytes": found.free_bytes,
+        "damaged": found.is_damaged(),
+        "torn": torn,
+        "corruption": corruption.collect::<Vec<_>>(),
+        "segments": found.segments.iter().map(of_segment).collect::<Vec<_>>(),
+        "consumers": found.consumers.iter().map(of_consumer).collect::<Vec<_>>(),
+        "snapshots": found.snapshots.iter().map(of_snapshot).collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn of_segment(segment: &SegmentView) -> Value {
+    json!({
+        "number": segment.number.get(),
+        "role": role(segment.role),
+        "base": segment.base.map(u64::from),
+        "next": segment.next.map(u64::from),
+        "records": segment.records,
+        "frame_bytes": segment.frame_bytes,
+        "chain": segment.chain.map(|chain| hex(&chain)),
+        "epoch": segment.epoch.map(|epoch| epoch.to_string()),
+        "begun_unix_ms": segment.begun.map(unix_ms),
+        "file_bytes": segment.file_bytes,
+        "defect": segment.defect,
+    })
+}
+
+pub(crate) fn of_consumer(consumer: &ConsumerView) -> Value {
+    let (filtered, kind) = match consumer.filter {
+        FilterView::Everything => (Some(false), None),
+        FilterView::Kind(kind) => (Some(true), Some(kind)),
+        FilterView::Kinds(_) => (Some(true), None),
+        FilterView::Unknown | _ => (None, None),
+    };
+    json!({
+        "name": consumer.name,
+        "next": consumer.next.map(u64::from),
+        "lag": consumer.lag,
+        "lag_bytes": consumer.lag_bytes,
+        "oldest_unix_ms": consumer.oldest.map(unix_ms),
+        "filtered": filtered,
+        "kind": kind,
+        "defect": consumer.defect,
+    })
+}
+
+pub(crate) fn unix_ms(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn integrity(integrity: Integrity) -> &'static str {
+    match integrity {
+        Integrity::Chained => "chained",
+        Integrity::Crc32c => "crc32c",
+        _ => "unknown",
+    }
+}
+
+pub(crate) fn role(role: SegmentRole) -> &'static str {
+    match role {
+        SegmentRole::Prepared => "prepared",
+        SegmentRole::Active => "active",
+        SegmentRole::Sealed => "sealed",
+        SegmentRole::Unsealed => "unsealed",
+        SegmentRole::Stray => "stray",
+        SegmentRole::Missing => "missing",
+        _ => "unknown",
+    }
+}
+
+fn of_snapshot(snapshot: &SnapshotView) -> Value {
+    json!({
+        "name": snapshot.name,
+        "covers": snapshot.covers.map(u64::from),
+        "file_bytes": snapshot.file_bytes,
+        "defect": snapshot.defect,
+    })
+}
+
+/// `bytes` in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    })
+}

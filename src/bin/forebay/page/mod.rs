@@ -1,0 +1,225 @@
+//! The page of a queue: one file, readable anywhere, without a script or a resource from outside.
+
+mod picture;
+mod rate;
+mod strip;
+mod tables;
+mod text;
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::ops::Range;
+use std::path::Path;
+use std::time::SystemTime;
+
+use forebay::Sequence;
+use forebay::inspect::{Inspection, Moment, timeline};
+
+use crate::failure::Failure;
+use crate::units;
+use text::{counted, escaped, grouped};
+
+const STYLE: &str = include_str!("style.css");
+
+/// Records whose times are looked up for the picture of the rate.
+const MOMENTS_MAX: usize = 400;
+
+/// Something that should not be so, as a row of the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Where: a file, an offset, a consumer.
+    pub(crate) place: String,
+    /// The records concerned, half open; empty where it is about none. They are red in the picture.
+    pub(crate) records: Range<Sequence>,
+    /// What is wrong there.
+    pub(crate) what: String,
+}
+
+/// What is wrong as far as `found` tells.
+pub(crate) fn findings_of(found: &Inspection) -> Vec<Finding> {
+    let none = Sequence::ZERO..Sequence::ZERO;
+    let corruption = found.opening.corruption.iter().map(|damage| Finding {
+        place: format!("{} at offset {}", damage.file.display(), damage.offset),
+        records: damage.range.clone(),
+        what: format!("expected {}, found {}", damage.expected, damage.found),
+    });
+    let segments = found.segments.iter().filter_map(|segment| {
+        let (base, next) = segment.base.zip(segment.next).unwrap_or_default();
+        Some(Finding {
+            place: format!("segment {}", segment.number),
+            records: base..next,
+            what: segment.defect.clone()?,
+        })
+    });
+    let named = |kind: &'static str, name: &str, defect: &Option<String>| {
+        Some(Finding {
+            place: format!("{kind} {name}"),
+            records: none.clone(),
+            what: defect.clone()?,
+        })
+    };
+    let consumers = found.consumers.iter();
+    let snapshots = found.snapshots.iter();
+    let rebuilt = found.opening.state_rebuilt.then(|| Finding {
+        place: "STATE".to_owned(),
+        records: none.clone(),
+        what: found.opening.event.to_owned(),
+    });
+    corruption
+        .chain(rebuilt)
+        .chain(segments)
+        .chain(consumers.filter_map(|found| named("consumer", &found.name, &found.defect)))
+        .chain(snapshots.filter_map(|found| named("snapshot", &found.name, &found.defect)))
+        .collect()
+}
+
+/// Writes the page of the queue that was `found`, with `findings`, into the new file `path`.
+pub(crate) fn write(path: &Path, found: &Inspection, findings: &[Finding]) -> Result<(), Failure> {
+    let moments = timeline(&found.path, MOMENTS_MAX)?;
+    let page = render(found, &moments, findings, SystemTime::now());
+    let mut file = match File::create_new(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Failure::Input {
+                what: format!("{} is there already", path.display()),
+                remedy: "nothing was changed: give another name, or delete it first",
+            });
+        }
+        Err(error) => {
+            return Err(Failure::io(format!("cannot create {}", path.display()))(
+                error,
+            ));
+        }
+    };
+    file.write_all(page.as_bytes())
+        .map_err(Failure::io(format!("cannot write {}", path.display())))
+}
+
+/// The page as text.
+pub(crate) fn render(
+    found: &Inspection,
+    moments: &[Moment],
+    findings: &[Finding],
+    now: SystemTime,
+) -> String {
+    let path = found.path.display().to_string();
+    let name = found.path.file_name().unwrap_or(found.path.as_os_str());
+    let mut page = begin(
+        &name.display().to_string(),
+        &path,
+        badge(found, findings),
+        now,
+    );
+    page.push_str(&tiles(found, now));
+    if !findings.is_empty() {
+        let count = u64::try_from(findings.len()).unwrap_or(u64::MAX);
+        let heading = counted(count, "finding");
+        section(&mut page, &heading, "bad", &tables::findings(findings));
+    }
+    section(&mut page, "The log", "", &picture::picture(found, findings));
+    section(&mut page, "Enqueued over time", "", &rate::rate(moments));
+    section(&mut page, "Consumers", "", &tables::consumers(found, now));
+    if !found.segments.is_empty() {
+        section(&mut page, "Segments", "long", &tables::segments(found));
+    }
+    if !found.snapshots.is_empty() {
+        section(&mut page, "Snapshots", "", &tables::snapshots(found));
+    }
+    section(&mut page, "The queue", "", &tables::identity(found));
+    let version = env!("CARGO_PKG_VERSION");
+    let footer = format!("<footer>forebay {version}. Ranges are half open.</footer>");
+    page + &footer + "\n</main>\n</body>\n</html>\n"
+}
+
+fn begin(name: &str, path: &str, badge: (&str, &str), now: SystemTime) -> String {
+    let (name, path) = (escaped(name), escaped(path));
+    let (class, words) = badge;
+    let now = units::moment(now);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src 'unsafe-inline'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{name}: forebay queue</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <header><div><h1>{name}</h1><p class=\"path\">{path}</p></div>\n\
+         <div class=\"state\"><span class=\"badge {class}\">{words}</span>\
+         <p class=\"when\">looked at {now}</p></div></header>\n"
+    )
+}
+
+/// The state in one word, and its colour.
+fn badge(found: &Inspection, findings: &[Finding]) -> (&'static str, &'static str) {
+    if found.is_damaged() || !findings.is_empty() {
+        ("bad", "Damaged")
+    } else if found.opening.torn.is_some() {
+        ("warn", "Torn tail")
+    } else {
+        ("good", "Intact")
+    }
+}
+
+fn section(page: &mut String, heading: &str, class: &str, content: &str) {
+    // Writing to a string cannot fail.
+    writeln!(
+        page,
+        "<section class=\"{class}\"><h2>{heading}</h2>\n{content}</section>"
+    )
+    .ok();
+}
+
+/// The numbers that one looks for first.
+fn tiles(found: &Inspection, now: SystemTime) -> String {
+    let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+    let bytes = or_unknown(found.waiting_bytes.map(units::bytes));
+    let oldest = match found.oldest_waiting {
+        Some(oldest) => units::age(oldest, now),
+        None if found.waiting_records == 0 => "–".to_owned(),
+        None => "unknown".to_owned(),
+    };
+    let behind = found.next.since(found.durable);
+    let durable = if behind == 0 {
+        "everything is durable".to_owned()
+    } else {
+        format!("below {}", grouped(found.durable.get()))
+    };
+    let furthest = found.consumers.iter().max_by_key(|consumer| consumer.lag);
+    let (lag, who) = match furthest {
+        Some(consumer) => (
+            or_unknown(consumer.lag.map(grouped)),
+            units::shown(&consumer.name),
+        ),
+        None => ("–".to_owned(), "no consumer yet".to_owned()),
+    };
+    let free = found.free_bytes.map(units::bytes);
+    let rows = [
+        ("Waiting records", grouped(found.waiting_records), bytes),
+        ("Oldest waits for", oldest, oldest_since(found)),
+        ("Furthest behind", lag, who),
+        ("Not yet durable", grouped(behind), durable),
+        (
+            "On disk",
+            units::bytes(found.disk_bytes),
+            format!("{} free", or_unknown(free)),
+        ),
+    ];
+    let mut html = String::from("<div class=\"tiles\">\n");
+    for (name, value, more) in rows {
+        writeln!(
+            html,
+            "<div class=\"tile\"><span class=\"name\">{name}</span><b>{value}</b>\
+             <span>{}</span></div>",
+            escaped(&more)
+        )
+        .ok();
+    }
+    html.push_str("</div>\n");
+    html
+}
+
+fn oldest_since(found: &Inspection) -> String {
+    match found.oldest_waiting {
+        Some(oldest) => units::moment(oldest),
+        None => "nothing waits".to_owned(),
+    }
+}
