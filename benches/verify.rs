@@ -1,9 +1,9 @@
 //! How fast a queue is verified, how much memory that takes, and what a writer beside it notices.
 //!
 //! A program of its own: `cargo bench --features cli --bench verify -- [--mebibytes N] [--seconds N]
-//! [--record-bytes N] [--folder DIR]`. It measures a queue of so many mebibytes, its pages warm, against a plain
-//! read and the bare checksum, then writes for so many seconds with and without a verification
-//! beside. It fails on a false alarm.
+//! [--record-bytes N] [--folder DIR] [--gentle]`. It measures a queue of so many mebibytes, its pages
+//! warm, against a plain read and the bare checksum. Then it writes for so many seconds alone and
+//! for as many beside verifications, in turns. It fails on a false alarm.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -26,6 +26,8 @@ struct Choice {
     mebibytes: u64,
     seconds: u64,
     record_bytes: usize,
+    /// Whether what goes on beside the writer rests half of the time.
+    gentle: bool,
     /// Where the queues are made.
     folder: PathBuf,
 }
@@ -50,12 +52,17 @@ fn choice() -> Choice {
         mebibytes: 128,
         seconds: 10,
         record_bytes: 256,
+        gentle: false,
         folder: env!("CARGO_TARGET_TMPDIR").into(),
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         if word == "--folder" {
             choice.folder = words.next().expect("a folder").into();
+            continue;
+        }
+        if word == "--gentle" {
+            choice.gentle = true;
             continue;
         }
         let mut number = || words.next().and_then(|text| text.parse().ok());
@@ -195,11 +202,12 @@ fn beside(path: &Path, choice: &Choice) {
     let mut verified = 0;
     let until = Instant::now() + Duration::from_secs(choice.seconds) * 2;
     let mut in_company = false;
-    while Instant::now() < until {
+    // Each way at least once.
+    while Instant::now() < until || spent[1].is_zero() {
         let over = AtomicBool::new(false);
         let began = Instant::now();
         let records = thread::scope(|scope| {
-            let other = scope.spawn(|| look_on(path, &over, in_company));
+            let other = scope.spawn(|| look_on(path, &over, in_company.then_some(choice.gentle)));
             let mut records = 0;
             while began.elapsed() < TURN {
                 queue
@@ -235,10 +243,11 @@ fn beside(path: &Path, choice: &Choice) {
 }
 
 /// Verifies again and again until it is `over`; how often.
-fn look_on(path: &Path, over: &AtomicBool, in_company: bool) -> u64 {
+fn look_on(path: &Path, over: &AtomicBool, gentle: Option<bool>) -> u64 {
     let mut count = 0;
-    while in_company && !over.load(Ordering::Relaxed) {
-        let options = VerifyOptions::new().chain(count % 2 == 1);
+    let Some(gentle) = gentle else { return count };
+    while !over.load(Ordering::Relaxed) {
+        let options = VerifyOptions::new().chain(count % 2 == 1).gentle(gentle);
         let found = verify(path, &options, &|_| {}).expect("a queue");
         assert!(found.findings.is_empty(), "a false alarm: {found:#?}");
         count += 1;

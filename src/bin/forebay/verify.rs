@@ -68,6 +68,9 @@ pub(crate) struct Arguments {
     /// How many segments to read at once [default: one less than processors].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
+    /// Rest half of the time, to keep out of the way of a program that writes.
+    #[arg(long)]
+    gentle: bool,
     /// Print one JSON object instead.
     #[arg(long)]
     json: bool,
@@ -79,6 +82,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut options = VerifyOptions::new()
         .chain(arguments.chain)
+        .gentle(arguments.gentle)
         .jobs(arguments.jobs);
     if let Some(anchor) = arguments.anchor {
         options = options.anchor(anchor);

@@ -6,8 +6,10 @@
     clippy::as_conversions
 )]
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use super::ground::{Ground, is_reclaimed};
 use super::index::IndexCheck;
@@ -84,9 +86,14 @@ impl<'a> Crew<'a> {
 
     fn look_at(&self, member: &Member) -> Result<Option<Walked>> {
         let told = AtomicU64::new(0);
+        let rested = Cell::new(Instant::now());
         let tell = |bytes: u64| {
             told.fetch_add(bytes, Ordering::Relaxed);
             self.tell(bytes);
+            if self.orders.gentle {
+                thread::sleep(rested.get().elapsed());
+                rested.set(Instant::now());
+            }
         };
         let walked = self.walk(member, &tell)?;
         // What is reserved, and what could not be read, is done with too.
