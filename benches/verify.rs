@@ -1,15 +1,13 @@
 //! How fast a queue is verified, how much memory that takes, and what a writer beside it notices.
 //!
 //! A program of its own: `cargo bench --features cli --bench verify -- [--mebibytes N] [--seconds N]
-//! [--record-bytes N]`. It measures a queue of so many mebibytes, its pages warm, against a plain
-//! read and the bare checksum, then writes for so many seconds with and without a verification
-//! beside. It fails on a false alarm.
-
-mod scene;
+//! [--record-bytes N] [--folder DIR] [--gentle]`. It measures a queue of so many mebibytes, its pages
+//! warm, against a plain read and the bare checksum. Then it writes for so many seconds alone and
+//! for as many beside verifications, in turns. It fails on a false alarm.
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,11 +26,15 @@ struct Choice {
     mebibytes: u64,
     seconds: u64,
     record_bytes: usize,
+    /// Whether what goes on beside the writer rests half of the time.
+    gentle: bool,
+    /// Where the queues are made.
+    folder: PathBuf,
 }
 
 fn main() {
     let choice = choice();
-    let folder = scene::folder();
+    let folder = tempfile::tempdir_in(&choice.folder).expect("a folder");
     let path = folder.path().join("queue");
     fill(&path, &choice);
     warm(&path);
@@ -50,9 +52,19 @@ fn choice() -> Choice {
         mebibytes: 128,
         seconds: 10,
         record_bytes: 256,
+        gentle: false,
+        folder: env!("CARGO_TARGET_TMPDIR").into(),
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        if word == "--folder" {
+            choice.folder = words.next().expect("a folder").into();
+            continue;
+        }
+        if word == "--gentle" {
+            choice.gentle = true;
+            continue;
+        }
         let mut number = || words.next().and_then(|text| text.parse().ok());
         match word.as_str() {
             "--mebibytes" => choice.mebibytes = number().expect("a number of mebibytes"),
@@ -119,11 +131,13 @@ fn warm(path: &Path) {
 }
 
 fn tell(what: &str, bytes: u64, elapsed: Duration) {
-    let rate = bytes as f64 / elapsed.as_secs_f64() / 1e9;
-    println!(
-        "{what:<28} {rate:>6.2} GB/s, {:.2} s",
-        elapsed.as_secs_f64()
-    );
+    let rate = u128::from(bytes) / elapsed.as_micros().max(1);
+    let seconds = elapsed.as_secs_f64();
+    say(&format!("{what:<28} {rate:>6} MB/s, {seconds:.2} s"));
+}
+
+fn say(line: &str) {
+    writeln!(io::stdout(), "{line}").expect("somebody listens");
 }
 
 /// What nobody can be faster than.
@@ -172,7 +186,7 @@ fn memory(path: &Path) {
         peak = peak.max(number.unwrap_or(0));
         thread::sleep(Duration::from_millis(1));
     }
-    println!("memory of the command        {peak} KiB at most");
+    say(&format!("memory of the command        {peak} KiB at most"));
     assert!(peak < 64 << 10, "more than 64 MiB");
 }
 
@@ -188,11 +202,12 @@ fn beside(path: &Path, choice: &Choice) {
     let mut verified = 0;
     let until = Instant::now() + Duration::from_secs(choice.seconds) * 2;
     let mut in_company = false;
-    while Instant::now() < until {
+    // Each way at least once.
+    while Instant::now() < until || spent[1].is_zero() {
         let over = AtomicBool::new(false);
         let began = Instant::now();
         let records = thread::scope(|scope| {
-            let other = scope.spawn(|| look_on(path, &over, in_company));
+            let other = scope.spawn(|| look_on(path, &over, in_company.then_some(choice.gentle)));
             let mut records = 0;
             while began.elapsed() < TURN {
                 queue
@@ -216,21 +231,23 @@ fn beside(path: &Path, choice: &Choice) {
         written[usize::from(in_company)] += records * 100;
         in_company = !in_company;
     }
-    let rate = |which: usize| written[which] as f64 / spent[which].as_secs_f64();
+    let rate = |which: usize| u128::from(written[which]) * 1_000_000 / spent[which].as_micros();
     let (alone, beside) = (rate(0), rate(1));
-    println!("writer alone                 {alone:.0} records/s");
-    println!(
-        "writer beside verify         {beside:.0} records/s, {:.3} of alone",
-        beside / alone
-    );
-    println!("verifications                {verified}, no false alarm");
+    say(&format!("writer alone                 {alone} records/s"));
+    say(&format!("writer beside verify         {beside} records/s"));
+    let share = beside * 1000 / alone.max(1);
+    say(&format!("share of alone               {share} of 1000"));
+    say(&format!(
+        "verifications                {verified}, no false alarm"
+    ));
 }
 
 /// Verifies again and again until it is `over`; how often.
-fn look_on(path: &Path, over: &AtomicBool, in_company: bool) -> u64 {
+fn look_on(path: &Path, over: &AtomicBool, gentle: Option<bool>) -> u64 {
     let mut count = 0;
-    while in_company && !over.load(Ordering::Relaxed) {
-        let options = VerifyOptions::new().chain(count % 2 == 1);
+    let Some(gentle) = gentle else { return count };
+    while !over.load(Ordering::Relaxed) {
+        let options = VerifyOptions::new().chain(count % 2 == 1).gentle(gentle);
         let found = verify(path, &options, &|_| {}).expect("a queue");
         assert!(found.findings.is_empty(), "a false alarm: {found:#?}");
         count += 1;

@@ -118,16 +118,20 @@ fn scanned(look: &Look, segment: &Segment, target: Sequence) -> Option<Offset> {
         .map(|entry| entry.offset)
 }
 
-/// Follows the frames from `offset` to the record `target`.
+/// Follows the frames from `offset` to the record `target`, or to the first behind it where a repair
+/// gave it up.
 fn walk(segment: &Segment, offset: Offset, target: Sequence) -> Result<Option<Found>> {
     let limit = Offset::new(segment.file.length()?);
     let mut stream = segment.stream();
-    let mut at = offset;
+    let (mut at, mut target) = (offset, target);
     while at.since(offset) <= WALK_BYTES_MAX {
         let Ok(span) = stream.frame_at(at, limit)? else {
             return Ok(None);
         };
         let header = span.header;
+        if span.gone().contains(&target) {
+            target = span.next;
+        }
         if !header.flags.is_control() && header.sequence >= target {
             return Ok(moment(header.time)
                 .filter(|_| header.sequence == target)

@@ -175,6 +175,7 @@ fn beside_a_program_at_full_speed_there_is_no_false_alarm() {
         while queue.first().get() < 30_000 || rounds < 20 {
             let options = VerifyOptions::new()
                 .chain(rounds % 2 == 0)
+                .gentle(rounds % 3 == 0)
                 .jobs(1 + rounds % 2);
             rounds += 1;
             let found = verify(&path, &options, &|_| {}).expect("a queue");

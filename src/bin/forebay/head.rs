@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use forebay::ErrorKind;
 use forebay::inspect::head;
+use forebay::{Error, ErrorKind};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -41,14 +41,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = head(&arguments.queue).map_err(|error| match error.kind() {
-        ErrorKind::InvalidInput => Failure::Input {
-            what: error.to_string(),
-            remedy: "only a queue with `Integrity::Chained`, the default, can be witnessed; \
-                     `forebay verify` checks its checksums",
-        },
-        _ => Failure::Queue(error),
-    })?;
+    let found = head(&arguments.queue).map_err(refusal)?;
     let (anchor, epoch) = (found.anchor, found.epoch);
     let text = if arguments.json {
         let shown = anchor.to_string();
@@ -63,4 +56,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         format!("{anchor} {epoch}\n")
     };
     output::print(&text)
+}
+
+fn refusal(error: Error) -> Failure {
+    if error.kind() != ErrorKind::InvalidInput {
+        return Failure::Queue(error);
+    }
+    Failure::Input {
+        what: error.to_string(),
+        remedy: "only a queue with `Integrity::Chained`, the default, can be witnessed; \
+                 `forebay verify` checks its checksums",
+    }
 }

@@ -4,15 +4,17 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use forebay::Integrity;
 use forebay::inspect::{
-    Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, verify,
+    Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, inspect,
+    verify,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output;
 use crate::units;
+use crate::{output, page};
 
 const EXAMPLE: &str = "\
 Reads every retained byte: identity, both slots of STATE, every segment with
@@ -47,6 +49,7 @@ Fields of the JSON object; what is not known is null:
 Example:
   forebay verify events.queue
   forebay verify events.queue --chain --jobs 4
+  forebay verify events.queue --html findings.html
   forebay verify events.queue --anchor \"$(cut -d' ' -f1 witness.txt)\"";
 
 /// Check every byte, and say what is wrong and what it costs.
@@ -65,14 +68,21 @@ pub(crate) struct Arguments {
     /// How many segments to read at once [default: one less than processors].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
+    /// Rest half of the time, to keep out of the way of a program that writes.
+    #[arg(long)]
+    gentle: bool,
     /// Print one JSON object instead.
     #[arg(long)]
     json: bool,
+    /// Write a page with the picture of the queue into FILE, which must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut options = VerifyOptions::new()
         .chain(arguments.chain)
+        .gentle(arguments.gentle)
         .jobs(arguments.jobs);
     if let Some(anchor) = arguments.anchor {
         options = options.anchor(anchor);
@@ -87,10 +97,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         as_text(&found, arguments.anchor)
     };
     output::print(&text)?;
+    if let Some(file) = &arguments.html {
+        page::write(file, &inspect(&arguments.queue)?, &rows(&found))?;
+    }
     if found.is_sound() {
         return Ok(());
     }
     Err(Failure::Finding(verdict(&found)))
+}
+
+/// What is wrong, as rows of the page.
+fn rows(found: &Verification) -> Vec<page::Finding> {
+    let findings = found.findings.iter().map(|finding| page::Finding {
+        place: format!("{} at offset {}", finding.file.display(), finding.offset),
+        records: finding.range.clone(),
+        what: format!(
+            "{}: expected {}, found {}",
+            word(finding.severity),
+            finding.expected,
+            finding.found
+        ),
+    });
+    findings.collect()
 }
 
 /// Hidden where standard error is no terminal.
@@ -268,8 +296,8 @@ fn as_json(found: &Verification, anchor: Option<Anchor>) -> Value {
         "path": found.path.display().to_string(),
         "id": found.id.to_string(),
         "integrity": match found.integrity {
-            forebay::Integrity::Chained => "chained",
-            _ => "crc32c",
+            Integrity::Chained => "chained",
+            Integrity::Crc32c | _ => "crc32c",
         },
         "sound": found.is_sound(),
         "first": found.first.get(),
@@ -315,14 +343,14 @@ fn anchor_as_json(anchor: Anchor, outcome: AnchorOutcome) -> Value {
         AnchorOutcome::NoChain => "no_chain",
         _ => "unknown",
     };
-    let differing = match outcome {
-        AnchorOutcome::Differs { found } => Some(hex(&found)),
-        _ => None,
-    };
-    let proven_from = match outcome {
-        AnchorOutcome::ProvenFrom(from) => Some(from.get()),
-        _ => None,
-    };
+    let mut differing = None;
+    if let AnchorOutcome::Differs { found } = outcome {
+        differing = Some(hex(&found));
+    }
+    let mut proven_from = None;
+    if let AnchorOutcome::ProvenFrom(from) = outcome {
+        proven_from = Some(from.get());
+    }
     json!({
         "sequence": anchor.sequence.get(),
         "hash": hex(&anchor.hash),

@@ -6,8 +6,10 @@
     clippy::as_conversions
 )]
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use super::ground::{Ground, is_reclaimed};
 use super::index::IndexCheck;
@@ -16,6 +18,9 @@ use super::order::{Member, Started};
 use super::walk::{Orders, Walked, walk};
 use crate::error::Result;
 use crate::storage::Directory;
+
+/// What one thread found, each with the place of its segment.
+type Share = Vec<(usize, Option<Walked>)>;
 
 /// What all threads of one call share.
 pub(super) struct Crew<'a> {
@@ -50,7 +55,7 @@ impl<'a> Crew<'a> {
     /// What each segment holds, in order; `None` for one that was reclaimed meanwhile.
     pub(super) fn walk_all(&self, jobs: usize) -> Result<Vec<Option<Walked>>> {
         let jobs = jobs.clamp(1, self.members.len().max(1));
-        let shares: Vec<Result<Vec<(usize, Option<Walked>)>>> = thread::scope(|scope| {
+        let shares: Vec<Result<Share>> = thread::scope(|scope| {
             let others: Vec<_> = (1..jobs).map(|_| scope.spawn(|| self.work())).collect();
             let own = self.work();
             let others = others.into_iter().map(|other| match other.join() {
@@ -68,7 +73,7 @@ impl<'a> Crew<'a> {
     }
 
     /// Takes the next segment nobody has, until there is none.
-    fn work(&self) -> Result<Vec<(usize, Option<Walked>)>> {
+    fn work(&self) -> Result<Share> {
         let mut done = Vec::new();
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
@@ -81,9 +86,14 @@ impl<'a> Crew<'a> {
 
     fn look_at(&self, member: &Member) -> Result<Option<Walked>> {
         let told = AtomicU64::new(0);
+        let rested = Cell::new(Instant::now());
         let tell = |bytes: u64| {
             told.fetch_add(bytes, Ordering::Relaxed);
             self.tell(bytes);
+            if self.orders.gentle {
+                thread::sleep(rested.get().elapsed());
+                rested.set(Instant::now());
+            }
         };
         let walked = self.walk(member, &tell)?;
         // What is reserved, and what could not be read, is done with too.

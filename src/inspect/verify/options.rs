@@ -23,6 +23,7 @@ use super::anchor::Anchor;
 pub struct VerifyOptions {
     jobs: Option<NonZero<usize>>,
     chain: bool,
+    gentle: bool,
     anchor: Option<Anchor>,
 }
 
@@ -38,6 +39,14 @@ impl VerifyOptions {
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = NonZero::new(jobs);
+        self
+    }
+
+    /// Whether each thread rests after every mebibyte for as long as that took: half as fast, and
+    /// half as much in the way of a writer on a machine with few processors.
+    #[must_use]
+    pub fn gentle(mut self, gentle: bool) -> Self {
+        self.gentle = gentle;
         self
     }
 
@@ -58,6 +67,10 @@ impl VerifyOptions {
 
     pub(super) fn wants_chain(&self) -> bool {
         self.chain || self.anchor.is_some()
+    }
+
+    pub(super) fn is_gentle(&self) -> bool {
+        self.gentle
     }
 
     pub(super) fn wanted_anchor(&self) -> Option<Anchor> {

@@ -85,6 +85,30 @@ impl Forger {
         }
     }
 
+    /// Puts a gap frame in place of record `target`, as a repair does.
+    fn give_up(&self, target: u64) {
+        for number in 1..=3 {
+            let name = segment(number);
+            let mut file = self.memory.file_bytes(&name).expect("a segment");
+            let salt = u64_at(&file, 48);
+            let mut at = BLOCK;
+            while file
+                .get(at..at + 72)
+                .is_some_and(|header| header[14] & 1 != 0)
+            {
+                let length = u32_at(&file, at + 8) as usize;
+                if file[at + 14] & 8 == 0 && u64_at(&file, at + 16) == target {
+                    file[at + 12..at + 16].copy_from_slice(&[4, 0, 9, 0]);
+                    file[at + 40..at + 72].fill(7);
+                    file[at + 72..at + 80].copy_from_slice(&(target + 1).to_le_bytes());
+                    self.seal(&mut file, at, length, salt);
+                }
+                at += (72 + length).next_multiple_of(8);
+            }
+            self.memory.put_file(&name, &file);
+        }
+    }
+
     fn seal(&self, file: &mut [u8], at: usize, length: usize, salt: u64) {
         let units = u32::try_from(at / 8).expect("a small segment");
         let mask = crc_of(&[&self.queue, &salt.to_le_bytes(), &units.to_le_bytes()]);
@@ -191,4 +215,21 @@ fn a_history_rewritten_from_some_record_on_is_caught_by_the_anchor_alone() {
     let found = verify_on(&whole, &anchored, &|_| {}).expect("a queue");
     assert_eq!(found.anchor, Some(AnchorOutcome::Proven), "{found:#?}");
     assert!(found.is_sound());
+}
+
+#[test]
+fn a_gap_that_a_repair_left_is_known_and_no_finding() {
+    let whole = closed(&options());
+    let witnessed = head_on(&whole).expect("a chain").anchor;
+    let forger = Forger::new(&whole);
+    forger.give_up(TARGET);
+    let found = verify_all(&forger.memory);
+    assert!(found.findings.is_empty() && found.is_sound(), "{found:#?}");
+    let after = Sequence::new(TARGET + 1);
+    assert_eq!(found.gaps, [Sequence::new(TARGET)..after]);
+    assert_eq!(found.records, RECORDS - 1);
+    let anchored = VerifyOptions::new().anchor(witnessed);
+    let found = verify_on(&forger.memory, &anchored, &|_| {}).expect("a queue");
+    assert_eq!(found.anchor, Some(AnchorOutcome::ProvenFrom(after)));
+    assert!(!found.is_sound());
 }
