@@ -19,8 +19,8 @@ Example:
   forebay consumer remove events.queue audit";
 
 const CREATE_EXAMPLE: &str = "\
-From then on records are kept for the consumer until it acknowledges them. One
-of some kinds only can be opened with the same kinds alone, for ever.
+From then on records are kept for the consumer until it acknowledges them. A
+time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer of some kinds can be opened with the same kinds alone, for ever.
 
 Fields of the JSON object:
   name, next             the consumer, and the sequence it is given next
@@ -77,7 +77,7 @@ enum Action {
 struct Create {
     #[command(flatten)]
     of: Consumer,
-    /// Where it begins: first, end, a sequence, or a time (RFC 3339, or how long ago).
+    /// Where it begins: first, end, a sequence, or a time.
     #[arg(long, value_name = "PLACE", default_value = "first", value_parser = start::parse)]
     at: Start,
     /// Give it only the records of these kinds.
@@ -175,7 +175,7 @@ impl Seek {
             Start::First => queue.first(),
             Start::End => queue.next(),
             Start::At(sequence) => sequence,
-            start => Follower::open_from(&self.of.queue, start)?.next_sequence(),
+            Start::Time(_) | _ => Follower::open_from(&self.of.queue, self.to)?.next_sequence(),
         };
         let mut consumer = queue.consumer_with(&self.of.name, &options(&self.kind))?;
         consumer.seek(to)?;
