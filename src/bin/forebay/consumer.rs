@@ -20,7 +20,8 @@ Example:
 
 const CREATE_EXAMPLE: &str = "\
 From then on records are kept for the consumer until it acknowledges them. A
-time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer of some kinds can be opened with the same kinds alone, for ever.
+time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer
+of some kinds can be opened with the same kinds alone, for ever.
 
 Fields of the JSON object:
   name, next             the consumer, and the sequence it is given next
