@@ -230,3 +230,29 @@ fn options(kinds: &[u16]) -> ConsumerOptions {
         options.kinds(kinds.iter().copied())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_record_is_deleted_that_the_program_keeps_by_its_own_options() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue");
+        let kept = Queue::options()
+            .segment_bytes(8192)
+            .retention(Retention::KeepForever);
+        let queue = kept.open(&path).expect("a new queue");
+        for _ in 0..100 {
+            queue.enqueue(&[7; 1000]).expect("room");
+        }
+        let mut ship = queue.consumer("ship").expect("a consumer");
+        ship.ack_through(Sequence::new(99))
+            .expect("durable records");
+        drop(ship);
+        queue.close().expect("a clean close");
+        let queue = open(&path).expect("closed");
+        assert_eq!(queue.reclaim().expect("nothing to do"), 0);
+        assert_eq!(queue.first(), Sequence::ZERO);
+    }
+}
