@@ -54,6 +54,7 @@
 //! * `nats`: the sink `JetStream`.
 //! * `http`: the sink `Webhook`.
 //! * `cli`: the command `forebay`.
+//! * `sqlite`: the command with `import-sqlite`, and `SQLite` built from source.
 //! * `tokio`: `Publisher`, for programs with a tokio runtime.
 //! * `metrics`: `metrics::MetricsListener`, what queue and publisher do as metrics.
 //! * `tracing`: `tracing::TracingListener`, the same as events, and spans around publishing.

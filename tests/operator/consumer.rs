@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forebay::{ConsumerOptions, Entry, Queue, Retention, Sequence};
+use forebay::{ConsumerOptions, Queue, Retention};
 use serde_json::Value;
 
 use crate::golden;
@@ -156,34 +156,4 @@ fn a_consumer_with_a_damaged_cursor_can_be_removed() {
     let (code, said, error) = consumer(scene.folder(), &["remove", QUEUE, "ship"]);
     assert_eq!(code, Some(0), "{error}");
     assert!(said.contains("left are audit"), "{said}");
-}
-
-#[test]
-fn no_record_is_deleted_that_the_program_keeps_by_its_own_options() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join(QUEUE);
-    let options = Queue::options().segment_bytes(8192);
-    let kept = options.retention(Retention::KeepForever);
-    let queue = kept.clone().open(&path).expect("a new queue");
-    for _ in 0..100 {
-        queue.enqueue(Entry::new(&[7; 1000])).expect("room");
-    }
-    let mut ship = queue.consumer("ship").expect("a consumer");
-    ship.ack_through(Sequence::new(99))
-        .expect("durable records");
-    drop(ship);
-    queue.close().expect("a clean close");
-    place(folder.path(), &["create", QUEUE, "end", "--at", "end"]);
-    place(folder.path(), &["seek", QUEUE, "ship", "end"]);
-    let (code, _, _) = consumer(folder.path(), &["remove", QUEUE, "end"]);
-    assert_eq!(code, Some(0));
-    let queue = kept.open(&path).expect("closed");
-    assert_eq!(queue.first(), Sequence::ZERO);
-    assert_eq!(place_of_first(&queue), 0);
-}
-
-/// The first record that can still be read.
-fn place_of_first(queue: &Queue) -> u64 {
-    let mut all = queue.consumer("all").expect("a new consumer");
-    all.peek().expect("whole").expect("a record").sequence.get()
 }

@@ -115,11 +115,11 @@ fn the_list_tells_all_that_is_known_beside_the_program_that_has_them_open() {
             letter["reason"],
             format!("field {number}\nis\u{1b}[31m odd")
         );
-        let bytes = match &letter["text"] {
-            Value::String(text) => text.clone().into_bytes(),
-            _ => STANDARD
-                .decode(letter["base64"].as_str().expect("base64"))
-                .expect("base64"),
+        let bytes = if let Value::String(text) = &letter["text"] {
+            text.clone().into_bytes()
+        } else {
+            let base64 = letter["base64"].as_str().expect("base64");
+            STANDARD.decode(base64).expect("base64")
         };
         assert_eq!(bytes, *payload);
     }

@@ -1,6 +1,7 @@
 //! `forebay dump`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -9,7 +10,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use forebay::{Follower, Queue, SyncPolicy};
+use forebay::rebuild::{Rebuild, RebuildOptions, RebuildRecord};
+use forebay::{Epoch, Follower, Queue, Sequence, SyncPolicy};
 use serde_json::Value;
 
 use crate::golden;
@@ -69,9 +71,12 @@ fn each_format_holds_every_record_byte_for_byte() {
     assert_eq!(dumped(&scene, &["--format", "raw"]), raw);
     let (mut lengths, mut hex) = (String::new(), String::new());
     for (sequence, payload) in &all {
-        lengths += &format!("{sequence} {}\n", payload.len());
-        let digits: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
-        hex += &format!("{sequence} {digits}\n");
+        writeln!(lengths, "{sequence} {}", payload.len()).expect("memory");
+        write!(hex, "{sequence} ").expect("memory");
+        for byte in payload {
+            write!(hex, "{byte:02x}").expect("memory");
+        }
+        hex.push('\n');
     }
     assert_eq!(text(dumped(&scene, &["--format", "len"])), lengths);
     assert_eq!(text(dumped(&scene, &["--format", "hex"])), hex);
@@ -252,6 +257,55 @@ fn past_damage_every_undamaged_record_is_shown() {
         );
         let code = i32::from(!scene.damaged.is_empty());
         assert_eq!(output.status.code(), Some(code), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_gap_is_told_and_what_lies_behind_the_end_stays_behind_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(QUEUE);
+    let mut rebuild = Rebuild::create(&path, &RebuildOptions::new()).expect("a new folder");
+    for number in (0..10).chain(20..30) {
+        let epoch = Epoch::default().following(0);
+        let record = RebuildRecord::new(Sequence::new(number), epoch, b"x");
+        rebuild.push(&record).expect("in order");
+    }
+    rebuild.finish().expect("a queue");
+    let of = |arguments: &[&str]| {
+        let arguments = [&["dump", QUEUE, "--format", "len"], arguments].concat();
+        let output = golden::run(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0));
+        (sequences(output.stdout), text(output.stderr))
+    };
+    let (found, said) = of(&[]);
+    assert!(found.into_iter().eq((0..10).chain(20..30)));
+    assert!(said.contains("10..20 are gone"), "{said}");
+    assert_eq!(of(&["--from", "8", "--to", "15"]).0, [8, 9]);
+    assert_eq!(of(&["--from", "12", "--to", "22"]).0, [20, 21]);
+}
+
+#[test]
+fn every_command_has_an_example_and_tells_the_fields_of_its_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (command, has_json) in [
+        (&["dump"][..], true),
+        (&["tail"], false),
+        (&["consumer"], false),
+        (&["consumer", "create"], true),
+        (&["consumer", "remove"], true),
+        (&["consumer", "seek"], true),
+        (&["dead-letters"], false),
+        (&["dead-letters", "DIR", "list"], true),
+        (&["dead-letters", "DIR", "replay"], true),
+        (&["dead-letters", "DIR", "drop"], true),
+        #[cfg(feature = "sqlite")]
+        (&["import-sqlite"], true),
+    ] {
+        let help = golden::run(folder.path(), &[command, &["--help"]].concat());
+        let help = text(help.stdout);
+        let example = format!("Example:\n  forebay {}", command[0]);
+        assert!(help.contains(&example), "{help}");
+        assert_eq!(help.contains("\nFields of "), has_json, "{help}");
     }
 }
 

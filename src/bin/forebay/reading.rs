@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use forebay::inspect::inspect;
-use forebay::{Batch, Error, ErrorKind, Follower, GapReason, Sequence, Start};
+use forebay::{Batch, Error, ErrorKind, Follower, Sequence, Start};
 
 use crate::failure::Failure;
 use crate::note;
@@ -24,10 +24,12 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn open(path: &Path, start: Start, skips_damage: bool) -> Result<Self, Failure> {
-        let follower = Follower::open_from(path, start).map_err(|error| match error.kind() {
+        let follower = Follower::open_from(path, start).map_err(|error| {
+            if error.kind() != ErrorKind::NotFound {
+                return error;
+            }
             // A queue that lost its identity looks to a follower like one that is not made yet.
-            ErrorKind::NotFound => inspect(path).err().unwrap_or(error),
-            _ => error,
+            inspect(path).err().unwrap_or(error)
         })?;
         Ok(Self {
             follower,
@@ -69,22 +71,22 @@ impl Reading {
         if !self.skips_damage {
             return Err(Failure::Damage(error));
         }
+        self.tell_gaps();
         note(&format!("passed over damage in {corruption}"));
         // What was damaged at first may be whole, or deleted, when it is looked at again.
         if let Some(gap) = self.follower.skip_corrupt()? {
             self.damaged_ranges += 1;
             self.damaged_records += gap.range.end.since(gap.range.start);
+            // Told just now, with its place.
+            self.follower.take_gaps();
         }
         Ok(())
     }
 
     fn tell_gaps(&mut self) {
         for gap in self.follower.take_gaps() {
-            // Told already, with its place.
-            if gap.reason != GapReason::Damaged {
-                let (start, end, reason) = (gap.range.start, gap.range.end, gap.reason);
-                note(&format!("the records {start}..{end} are gone: {reason:?}"));
-            }
+            let (start, end, reason) = (gap.range.start, gap.range.end, gap.reason);
+            note(&format!("the records {start}..{end} are gone: {reason:?}"));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::record_json::{PayloadJson, hex, nanoseconds};
 use crate::{output, units};
 
 /// The columns before the reason.
-const REASON_AT: usize = 67;
+const REASON_AT: usize = 65;
 
 const EXAMPLE: &str = "\
 Fields of each object in the JSON array:

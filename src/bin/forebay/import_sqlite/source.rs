@@ -203,7 +203,7 @@ impl Rows<'_> {
         while let Some(row) = rows.next().map_err(failed("read"))? {
             let payload = match row.get_ref(0).map_err(failed("read"))? {
                 ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
-                other => {
+                other @ (ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_)) => {
                     let (sort, table) = (other.data_type(), &self.table);
                     return Err(Failure::Input {
                         what: format!(

@@ -63,8 +63,7 @@ impl TimeUnit {
     /// The unit in which `number` is a time between 1973 and 5138; seconds for 0.
     fn of(number: f64) -> Option<Self> {
         match number {
-            0.0 => Some(Self::Seconds),
-            1e8..1e11 => Some(Self::Seconds),
+            0.0 | 1e8..1e11 => Some(Self::Seconds),
             1e11..1e14 => Some(Self::Milliseconds),
             1e14..1e17 => Some(Self::Microseconds),
             1e17..1e19 => Some(Self::Nanoseconds),
