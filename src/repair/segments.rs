@@ -46,7 +46,7 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
     {
         steps.push(RepairStep {
             file: STATE.to_owned(),
-            problem: "it says that nothing is to be looked at".to_owned(),
+            problem: "it says that the queue was closed as a whole one".to_owned(),
             action: RepairAction::Reopen,
             lost: Vec::new(),
             kept: None,
