@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{CorruptionPolicy, Integrity, repair};
+use forebay::{CorruptionPolicy, ErrorKind, Integrity, repair};
 
-use super::scene::{DAMAGES, RECORDS, assert_whole, lost, make, payload, scene_options};
-use crate::support::{contents, try_open};
+use super::scene::{DAMAGES, Damage, RECORDS, assert_whole, lost, make, payload, scene_options};
+use crate::support::{contents, kill, ranges, try_open};
 
 fn numbers(lost: Vec<std::ops::Range<forebay::Sequence>>) -> BTreeSet<u64> {
     let plain = lost
@@ -88,4 +88,75 @@ fn a_repaired_queue_goes_on() {
         let sequences: Vec<u64> = records.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(sequences, expected, "{name}");
     }
+}
+
+/// A closed queue with the damage of that name.
+fn damaged(name: &str) -> MemoryDirectory {
+    let memory = make(Integrity::Chained, true);
+    let named = DAMAGES.iter().find(|(known, _)| *known == name);
+    let damage: Damage = named.expect("a damage of that name").1;
+    damage(&memory);
+    memory
+}
+
+#[test]
+fn a_gap_told_is_not_told_again() {
+    let memory = damaged("all frames");
+    let report = repair::apply_on(&memory).expect("it can be repaired");
+    let lost = report.lost().remove(0);
+    let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseOpen));
+    let queue = queue.expect("it opens");
+    let mut consumer = queue.consumer("c").expect("a new consumer");
+    consumer.seek(lost.start).expect("it is in the log");
+    let record = consumer.peek().expect("nothing is damaged");
+    assert_eq!(record.expect("one follows").sequence, lost.end);
+    let told = ranges(&consumer.take_gaps());
+    assert_eq!(told, [lost.start.get()..lost.end.get()]);
+    drop(consumer);
+    let image = kill(&memory, queue);
+    let queue = try_open(&image, scene_options(CorruptionPolicy::RefuseOpen));
+    let queue = queue.expect("it opens");
+    let mut consumer = queue.consumer("c").expect("the consumer opens");
+    assert!(consumer.peek().expect("nothing is damaged").is_some());
+    assert_eq!(ranges(&consumer.take_gaps()), []);
+}
+
+#[test]
+fn a_gap_is_bound_into_the_chain() {
+    // Opening binds the same gap in where it finds that the end of the log is lost.
+    let heads = [false, true].map(|is_repaired| {
+        let memory = damaged("the last segment missing");
+        if is_repaired {
+            repair::apply_on(&memory).expect("it can be repaired");
+        }
+        let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseRead));
+        let (_, sequence, chain) = queue.expect("it opens").chain_head();
+        (sequence, chain)
+    });
+    assert_eq!(heads[0], heads[1]);
+}
+
+#[test]
+fn a_repair_begins_a_new_epoch() {
+    let memory = damaged("a flipped bit");
+    let epoch = |memory: &MemoryDirectory| {
+        let queue = try_open(memory, scene_options(CorruptionPolicy::RefuseRead));
+        queue.expect("it opens").epoch()
+    };
+    let before = epoch(&memory);
+    repair::apply_on(&memory).expect("it can be repaired");
+    assert!(epoch(&memory) > before);
+}
+
+#[test]
+fn a_writer_that_has_the_queue_keeps_repairs_off() {
+    let memory = damaged("a flipped bit");
+    let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseRead));
+    let queue = queue.expect("it opens");
+    let before = contents(&memory);
+    let error = repair::apply_on(&memory).expect_err("it is locked");
+    assert!(matches!(error.kind(), ErrorKind::Locked { .. }), "{error}");
+    assert_eq!(contents(&memory), before);
+    drop(queue);
+    repair::apply_on(&memory).expect("it can be repaired");
 }

@@ -10,6 +10,7 @@ mod once;
 mod opening;
 mod publishing;
 mod readers;
+mod repairing;
 mod sending;
 mod snapshots;
 
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Vec<Bug> {
         delivery::BUGS,
         once::BUGS,
         readers::BUGS,
+        repairing::BUGS,
         sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
