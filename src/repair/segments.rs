@@ -55,6 +55,17 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
             work: Work::MarkUnclean { queue: state.queue },
         });
     }
+    let end = bounds.end.position.segment;
+    let between = |number: &&SegmentNumber| **number >= bounds.first && **number < end;
+    for number in bounds.survey.numbers.iter().filter(between) {
+        let is_member = members.iter().any(|member| member.number == *number);
+        if !is_member && matches!(read(laid_out, *number)?, Content::Started(_)) {
+            // A reader could take it for the one after the segment that it names.
+            let name = segment_file(*number, SegmentFile::Log);
+            let problem = "the log went on without it; salvage may know its records".to_owned();
+            steps.push(set_aside(&laid_out.view, &name, problem)?);
+        }
+    }
     // Before the one that stands for their records, too: it does not name them any more.
     for number in useless {
         let name = segment_file(number, SegmentFile::Log);
