@@ -21,7 +21,7 @@ fn repaired(integrity: Integrity) -> Vec<(MemoryDirectory, usize)> {
         |bytes| bytes[..4096].fill(0),
         |bytes| bytes.truncate(6000),
     ];
-    let damaged = damages.map(|damage| {
+    let queues = damages.map(|damage| {
         let (memory, queue) = make(integrity);
         queue.close().expect("a clean close");
         let mut bytes = memory.file_bytes(name).expect("a second segment");
@@ -35,7 +35,7 @@ fn repaired(integrity: Integrity) -> Vec<(MemoryDirectory, usize)> {
         queue.close().expect("a clean close");
         (memory, report.lost().len())
     });
-    damaged.into()
+    queues.into()
 }
 
 #[test]
