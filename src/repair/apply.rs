@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::plan::{RepairStep, Work};
 use crate::error::{ErrorKind, Result};
 use crate::format::{SEGMENTS, STATE, SegmentFile, StateSlot, segment_file, temporary};
-use crate::position::QueueId;
+use crate::position::{Offset, QueueId};
 use crate::slots::SlotFile;
 use crate::storage::{Access, Directory};
 
@@ -45,7 +45,7 @@ fn write_draft(directory: &dyn Directory, name: &str, draft: &Draft) -> Result<(
     let file = directory.create(&unfinished)?;
     if draft.keeps {
         let from = directory.open(name, Access::Read)?;
-        let end = draft.end.map_or(u64::MAX, |end| end.get());
+        let end = draft.end.map_or(u64::MAX, Offset::get);
         copy_bytes(&*from, &*file, from.length()?.min(end))?;
     }
     for (offset, bytes) in draft.encode(&file) {

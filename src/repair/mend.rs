@@ -10,7 +10,7 @@ use crate::position::{Offset, Sequence};
 use crate::segment::{ControlPlace, Ending, Run, Segment, gap_bytes};
 
 /// What is put into a segment, and how it ends then.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Mended {
     pub(super) pieces: Vec<Piece>,
     /// The first defect, and where.
@@ -38,14 +38,10 @@ pub(super) fn mend(
         watermark,
         ending: Ending::Quiet,
         mended: Mended {
-            pieces: Vec::new(),
-            problem: None,
-            cut: None,
             end: segment.data_start(),
             next: segment.base,
             chain: segment.chain,
-            is_moved: false,
-            lost: Vec::new(),
+            ..Mended::default()
         },
     };
     for (at, run) in runs.iter().enumerate() {

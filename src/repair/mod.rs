@@ -27,6 +27,7 @@ mod mend;
 mod plan;
 mod segments;
 mod view;
+mod whole;
 
 pub use plan::{RepairAction, RepairPlan, RepairReport, RepairStep, plan};
 #[cfg(feature = "test-support")]

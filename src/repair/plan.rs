@@ -131,12 +131,12 @@ impl RepairPlan {
 }
 
 fn lost_by(steps: &[RepairStep]) -> Vec<Range<Sequence>> {
-    let mut lost: Vec<_> = steps.iter().flat_map(|step| step.lost.clone()).collect();
-    lost.sort_by_key(|range| range.start);
+    let mut ranges: Vec<_> = steps.iter().flat_map(|step| step.lost.clone()).collect();
+    ranges.sort_by_key(|range| range.start);
     let mut joined: Vec<Range<Sequence>> = Vec::new();
-    for range in lost {
+    for range in ranges {
         match joined.last_mut() {
-            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+            Some(before) if before.end >= range.start => before.end = before.end.max(range.end),
             Some(_) | None => joined.push(range),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::aside::place_of;
 use super::draft::{Draft, Piece};
@@ -9,14 +10,15 @@ use super::files::{LaidOut, set_aside};
 use super::members::{Bounds, Content, Member, find_bounds, find_members, read};
 use super::mend::{Mended, mend};
 use super::plan::{RepairAction, RepairStep, Work};
+use super::whole::{Beginning, whole_gap};
 use crate::error::Result;
 use crate::format::{
-    BLOCK_BYTES, Chain, Defect, Integrity, STATE, SegmentFile, SegmentHeader, Start, StateSlot,
-    segment_file,
+    Chain, Defect, Integrity, STATE, SegmentFile, SegmentHeader, Start, StateSlot, segment_file,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{ControlPlace, NewSegment, Segment, gap_bytes, scan, scan_unstarted};
+use crate::segment::{ControlPlace, NewSegment, Segment, scan, scan_unstarted};
 use crate::slots::read_slots;
+use crate::storage::{Access, Directory};
 
 /// The steps for the segments and for `STATE`.
 pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, Bounds)> {
@@ -46,12 +48,23 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
     {
         steps.push(RepairStep {
             file: STATE.to_owned(),
-            problem: "it says that nothing is to be looked at".to_owned(),
+            problem: "it says that the queue was closed as a whole one".to_owned(),
             action: RepairAction::Reopen,
             lost: Vec::new(),
             kept: None,
             work: Work::MarkUnclean { queue: state.queue },
         });
+    }
+    let end = bounds.end.position.segment;
+    let between = |number: &&SegmentNumber| **number >= bounds.first && **number < end;
+    for number in bounds.survey.numbers.iter().filter(between) {
+        let is_member = members.iter().any(|member| member.number == *number);
+        if !is_member && matches!(read(laid_out, *number)?, Content::Started(_)) {
+            // A reader could take it for the one after the segment that it names.
+            let name = segment_file(*number, SegmentFile::Log);
+            let problem = "the log went on without it; salvage may know its records".to_owned();
+            steps.push(set_aside(&laid_out.view, &name, problem)?);
+        }
     }
     // Before the one that stands for their records, too: it does not name them any more.
     for number in useless {
@@ -110,7 +123,7 @@ impl Planner<'_> {
                     None => member.next.unwrap_or_default(),
                 };
                 let (start, chain) = self.start_of(header, base);
-                let file = std::sync::Arc::clone(file);
+                let file = Arc::clone(file);
                 let created = NewSegment {
                     file,
                     header: *header,
@@ -168,9 +181,10 @@ impl Planner<'_> {
     /// A segment of which nothing can be read: a new one stands for all of it.
     fn lost(&mut self, member: &Member, defect: Defect, following: Option<&Member>) -> Result<()> {
         let name = segment_file(member.number, SegmentFile::Log);
-        let problem = match defect {
-            Defect::Missing => "it is missing".to_owned(),
-            defect => format!("its header is damaged ({defect}); salvage may know what was in it"),
+        let problem = if defect == Defect::Missing {
+            "it is missing".to_owned()
+        } else {
+            format!("its header is damaged ({defect}); salvage may know what was in it")
         };
         let after = match following {
             Some(following) => first_readable(&following.content)?,
@@ -193,7 +207,22 @@ impl Planner<'_> {
             integrity: identity.integrity,
         };
         let (start, chain) = self.start_of(&header, base);
-        let (draft, mended) = whole_gap((header, start, chain), base..next, member, following);
+        let time = match following.map(|following| &following.content) {
+            Some(Content::Started(segment)) => segment.started_at,
+            Some(_) | None => 0,
+        };
+        let (draft, mended) = whole_gap(
+            &Beginning {
+                header,
+                start,
+                chain,
+                time,
+                watermark: self.bounds.survey.watermark,
+            },
+            base..next,
+            member,
+            following.is_none(),
+        );
         let lost = mended.lost.clone();
         let file = self.empty(&header)?;
         self.push(draft, problem, lost)?;
@@ -204,7 +233,6 @@ impl Planner<'_> {
 
     /// Any file will do: nothing is read of it.
     fn empty(&self, header: &SegmentHeader) -> Result<NewSegment> {
-        use crate::storage::{Access, Directory};
         let file = self
             .laid_out
             .view
@@ -354,87 +382,10 @@ fn first_readable(content: &Content) -> Result<Option<Sequence>> {
         return Ok(None);
     };
     let created = NewSegment {
-        file: std::sync::Arc::clone(file),
+        file: Arc::clone(file),
         header: *header,
     };
     let unknown = created.begin(Start::default(), Sequence::ZERO, Chain::default());
     let scanned = scan_unstarted(&unknown)?;
     Ok(scanned.runs.get(1).map(|run| run.from.next))
-}
-
-/// A segment that is nothing but a gap, and how it ends.
-fn whole_gap(
-    (header, start, chain): (SegmentHeader, Start, Chain),
-    gone: Range<Sequence>,
-    member: &Member,
-    following: Option<&Member>,
-) -> (Draft, Mended) {
-    let framing = header.framing();
-    let from = Offset::new(BLOCK_BYTES).plus(framing.frame_bytes(Start::BODY_BYTES));
-    let least = from.plus(gap_bytes(framing));
-    let stop = member.stop.filter(|stop| *stop >= least);
-    let end = stop.unwrap_or(least);
-    let time = match following.map(|following| &following.content) {
-        Some(Content::Started(segment)) => segment.started_at,
-        Some(_) | None => 0,
-    };
-    let place = |next, chain| ControlPlace {
-        next,
-        watermark: next,
-        chain,
-        time,
-    };
-    let before = place(gone.start, chain);
-    let mut pieces = vec![
-        Piece::Header,
-        Piece::Start {
-            start,
-            place: before,
-        },
-    ];
-    let mut after = chain;
-    if gone.is_empty() {
-        let hole = from..end;
-        pieces.push(Piece::Filling {
-            hole,
-            place: before,
-        });
-    } else {
-        pieces.push(Piece::Gap {
-            hole: from..end,
-            to: gone.end,
-            place: before,
-        });
-        if header.integrity == Integrity::Chained {
-            after = chain.after_gap(gone.start, gone.end);
-        }
-    }
-    if following.is_some() {
-        pieces.push(Piece::Footer {
-            at: end,
-            base: gone.start,
-            place: place(gone.end, after),
-        });
-    }
-    let draft = Draft {
-        header,
-        keeps: false,
-        end: None,
-        pieces,
-    };
-    let mended = Mended {
-        pieces: Vec::new(),
-        problem: None,
-        cut: None,
-        end,
-        next: gone.end,
-        chain: after,
-        is_moved: member.stop.is_some() && stop.is_none(),
-        lost: if gone.is_empty() {
-            Vec::new()
-        } else {
-            vec![gone]
-        },
-    };
-    (draft, mended)
 }

@@ -190,7 +190,8 @@ pub(crate) fn encode_filling(
 ) -> bool {
     let lead = framing.header_bytes();
     let mut offset = range.start;
-    if range.end.since(offset) % ALIGNMENT != 0 || (1..lead).contains(&range.end.since(offset)) {
+    let whole = range.end.since(offset);
+    if !whole.is_multiple_of(ALIGNMENT) || (1..lead).contains(&whole) {
         return false;
     }
     while offset < range.end {

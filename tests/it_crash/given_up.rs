@@ -8,7 +8,7 @@ use forebay::{
     Sequence, Start, SyncPolicy,
 };
 
-use crate::planted_gaps::crafted::{mask, put_u32};
+use crate::planted_gaps::crafted::{frame, mask, put_u32};
 use crate::support::{drain, fill, kill, options, ranges, segments, try_open};
 
 /// Header, payload and padding of a record of 100 bytes.
@@ -23,23 +23,30 @@ fn plain(policy: CorruptionPolicy) -> QueueOptions {
         .corruption_policy(policy)
 }
 
+/// A gap frame of `length` bytes, as it would stand at `offset`.
+fn gap(bytes: &[u8], offset: usize, (from, to): (u64, u64), length: usize) -> Vec<u8> {
+    let mut frame = vec![0; length];
+    let body = frame.len() - 40;
+    frame[40..48].copy_from_slice(&to.to_le_bytes());
+    let mask = mask(bytes, offset);
+    let checksum = crc32c::crc32c(&frame[40..]) ^ mask;
+    put_u32(&mut frame, 4, checksum);
+    put_u32(&mut frame, 8, u32::try_from(body).expect("a small hole"));
+    frame[12..16].copy_from_slice(&[4, 0, 9, 0]);
+    frame[16..24].copy_from_slice(&from.to_le_bytes());
+    frame[32..40].copy_from_slice(&from.to_le_bytes());
+    let checksum = crc32c::crc32c(&frame[4..40]) ^ mask;
+    put_u32(&mut frame, 0, checksum);
+    frame
+}
+
 /// Puts a gap frame in the place of the records `[from, to)` of the first segment.
 fn give_up(memory: &MemoryDirectory, from: usize, to: usize) {
     let name = segments(memory).remove(0);
     let mut bytes = memory.file_bytes(&name).expect("the file is there");
     let offset = FIRST_FRAME + from * FRAME_BYTES;
-    let mut frame = vec![0; (to - from) * FRAME_BYTES];
-    let body = frame.len() - 40;
-    frame[40..48].copy_from_slice(&(to as u64).to_le_bytes());
-    let mask = mask(&bytes, offset);
-    let checksum = crc32c::crc32c(&frame[40..]) ^ mask;
-    put_u32(&mut frame, 4, checksum);
-    put_u32(&mut frame, 8, u32::try_from(body).expect("a small hole"));
-    frame[12..16].copy_from_slice(&[4, 0, 9, 0]);
-    frame[16..24].copy_from_slice(&(from as u64).to_le_bytes());
-    frame[32..40].copy_from_slice(&(from as u64).to_le_bytes());
-    let checksum = crc32c::crc32c(&frame[4..40]) ^ mask;
-    put_u32(&mut frame, 0, checksum);
+    let records = (from as u64, to as u64);
+    let frame = gap(&bytes, offset, records, (to - from) * FRAME_BYTES);
     bytes[offset..offset + frame.len()].copy_from_slice(&frame);
     memory.put_file(&name, &bytes);
 }
@@ -157,4 +164,31 @@ fn eviction_goes_over_a_gap() {
     fill(&queue, 1, 100);
     let (records, _) = got(&queue, "c");
     assert_eq!(records, (51..61).collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_gap_longer_than_its_bytes_is_found_behind_damage() {
+    // The bytes between the damage and the next record have no room for the records given up.
+    let memory = MemoryDirectory::new();
+    let queue = try_open(&memory, plain(CorruptionPolicy::RefuseRead)).expect("a new queue");
+    fill(&queue, 3, 100);
+    let image = kill(&memory, queue);
+    let name = segments(&image).remove(0);
+    let mut bytes = image.file_bytes(&name).expect("the file is there");
+    let mut offset = FIRST_FRAME + 3 * FRAME_BYTES;
+    bytes.truncate(offset);
+    let frame_of_gap = gap(&bytes, offset, (3, 1000), 48);
+    bytes.extend_from_slice(&frame_of_gap);
+    offset += 48;
+    for sequence in [1000, 1001] {
+        let record = frame(&bytes, offset, sequence, 3);
+        bytes.extend_from_slice(&record);
+        offset += 40;
+    }
+    bytes[FIRST_FRAME + 2 * FRAME_BYTES + 50] ^= 1;
+    image.put_file(&name, &bytes);
+    let queue = try_open(&image, plain(CorruptionPolicy::Quarantine)).expect("it opens");
+    assert_eq!(queue.next().get(), 1002, "{:?}", queue.recovery());
+    let (records, gaps) = got(&queue, "c");
+    assert_eq!((records, gaps), (vec![0, 1, 1000, 1001], vec![2..1000]));
 }

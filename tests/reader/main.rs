@@ -10,4 +10,5 @@ mod flips;
 mod golden;
 mod listing;
 mod lives;
+mod repaired;
 mod scene;

@@ -23,7 +23,7 @@ pub(crate) fn mask(bytes: &[u8], offset: usize) -> u32 {
 }
 
 /// A frame of `integrity` 2 without a payload, as it would stand at `offset`.
-fn frame(bytes: &[u8], offset: usize, sequence: u64, watermark: u64) -> Vec<u8> {
+pub(crate) fn frame(bytes: &[u8], offset: usize, sequence: u64, watermark: u64) -> Vec<u8> {
     let mut frame = vec![0; 40];
     let mask = mask(bytes, offset);
     put_u32(&mut frame, 4, mask);

@@ -71,3 +71,18 @@ fn a_call_that_fails_anywhere_leaves_a_queue_that_is_repaired_the_same() {
         }
     }
 }
+
+#[test]
+fn a_repair_that_returned_survives_power_loss() {
+    for (name, damage) in DAMAGES {
+        let whole = make(Integrity::Chained, true);
+        let memory = whole.copy();
+        damage(&memory);
+        let gone = lost(&whole, &memory);
+        repair::apply_on(&memory).expect("it can be repaired");
+        let image = memory.crash_losing_all();
+        let again = repair::plan_on(&image).expect("it can be planned again");
+        assert!(again.is_empty(), "{name}: {again:#?}");
+        assert_whole(&image, &gone, name);
+    }
+}

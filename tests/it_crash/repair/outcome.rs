@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{CorruptionPolicy, Integrity, repair};
+use forebay::{CorruptionPolicy, ErrorKind, Integrity, repair};
 
-use super::scene::{DAMAGES, RECORDS, assert_whole, lost, make, payload, scene_options};
-use crate::support::{contents, try_open};
+use super::scene::{DAMAGES, Damage, RECORDS, assert_whole, lost, make, payload, scene_options};
+use crate::support::{contents, kill, ranges, try_open};
 
 fn numbers(lost: Vec<std::ops::Range<forebay::Sequence>>) -> BTreeSet<u64> {
     let plain = lost
@@ -88,4 +88,129 @@ fn a_repaired_queue_goes_on() {
         let sequences: Vec<u64> = records.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(sequences, expected, "{name}");
     }
+}
+
+/// A closed queue with the damage of that name.
+fn damaged(name: &str) -> MemoryDirectory {
+    let memory = make(Integrity::Chained, true);
+    let named = DAMAGES.iter().find(|(known, _)| *known == name);
+    let damage: Damage = named.expect("a damage of that name").1;
+    damage(&memory);
+    memory
+}
+
+#[test]
+fn a_gap_told_is_not_told_again() {
+    let memory = damaged("all frames");
+    let report = repair::apply_on(&memory).expect("it can be repaired");
+    let lost = report.lost().remove(0);
+    let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseOpen));
+    let queue = queue.expect("it opens");
+    let mut consumer = queue.consumer("c").expect("a new consumer");
+    consumer.seek(lost.start).expect("it is in the log");
+    let record = consumer.peek().expect("nothing is damaged");
+    assert_eq!(record.expect("one follows").sequence, lost.end);
+    let told = ranges(&consumer.take_gaps());
+    assert_eq!(told, [lost.start.get()..lost.end.get()]);
+    drop(consumer);
+    let image = kill(&memory, queue);
+    let queue = try_open(&image, scene_options(CorruptionPolicy::RefuseOpen));
+    let queue = queue.expect("it opens");
+    let mut consumer = queue.consumer("c").expect("the consumer opens");
+    assert!(consumer.peek().expect("nothing is damaged").is_some());
+    assert_eq!(ranges(&consumer.take_gaps()), []);
+}
+
+#[test]
+fn a_gap_is_bound_into_the_chain() {
+    // Opening binds the same gap in where it finds that the end of the log is lost.
+    let heads = [false, true].map(|is_repaired| {
+        let memory = damaged("the last segment missing");
+        if is_repaired {
+            repair::apply_on(&memory).expect("it can be repaired");
+        }
+        let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseRead));
+        let (_, sequence, chain) = queue.expect("it opens").chain_head();
+        (sequence, chain)
+    });
+    assert_eq!(heads[0], heads[1]);
+}
+
+#[test]
+fn a_repair_begins_a_new_epoch() {
+    let memory = damaged("a flipped bit");
+    let epoch = |memory: &MemoryDirectory| {
+        let queue = try_open(memory, scene_options(CorruptionPolicy::RefuseRead));
+        queue.expect("it opens").epoch()
+    };
+    let before = epoch(&memory);
+    repair::apply_on(&memory).expect("it can be repaired");
+    assert!(epoch(&memory) > before);
+}
+
+#[test]
+fn a_writer_that_has_the_queue_keeps_repairs_off() {
+    let memory = damaged("a flipped bit");
+    let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseRead));
+    let queue = queue.expect("it opens");
+    let before = contents(&memory);
+    let error = repair::apply_on(&memory).expect_err("it is locked");
+    assert!(matches!(error.kind(), ErrorKind::Locked { .. }), "{error}");
+    assert_eq!(contents(&memory), before);
+    drop(queue);
+    repair::apply_on(&memory).expect("it can be repaired");
+}
+
+#[test]
+fn a_queue_that_went_on_behind_damage_is_repaired_too() {
+    let mut repaired = 0;
+    for is_closed in [true, false] {
+        let whole = make(Integrity::Chained, is_closed);
+        for (name, damage) in DAMAGES {
+            let what = format!("{name}, closed: {is_closed}");
+            let memory = whole.copy();
+            damage(&memory);
+            let gone = lost(&whole, &memory);
+            let Ok(queue) = try_open(&memory, scene_options(CorruptionPolicy::RefuseRead)) else {
+                continue;
+            };
+            let next = queue.next().get();
+            assert_eq!(next, RECORDS, "{what}");
+            for number in next..next + 40 {
+                queue.enqueue(payload(number)).expect("room");
+            }
+            queue.close().expect("nothing fails");
+            let plan = repair::plan_on(&memory);
+            let plan = plan.unwrap_or_else(|error| panic!("{what}: {error}"));
+            repair::apply_on(&memory).expect("it can be repaired");
+            let again = repair::plan_on(&memory).expect("it can be planned again");
+            assert!(again.is_empty(), "{what}: {again:#?}");
+            let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseOpen));
+            let queue = queue.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let mut consumer = queue.consumer("all of it").expect("a new consumer");
+            let records = crate::support::drain(&mut consumer);
+            let records = records.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let got: BTreeSet<u64> = records.iter().map(|(sequence, _)| *sequence).collect();
+            assert!(
+                records.iter().all(|(one, bytes)| *bytes == payload(*one)),
+                "{what}"
+            );
+            let told: BTreeSet<u64> = ranges(&consumer.take_gaps())
+                .into_iter()
+                .flatten()
+                .collect();
+            assert_eq!(told, numbers(plan.lost()), "{what}");
+            let all: BTreeSet<u64> = (0..RECORDS + 40).collect();
+            assert_eq!(&all - &told, got, "{what}");
+            assert!(gone.is_subset(&told), "{what}");
+            // Whole records in a file that opening could not tell to be the last one: the log went
+            // on without it.
+            let passed_by = ["swapped with the last", "the last start frame"];
+            if !passed_by.contains(name) {
+                assert_eq!(told, gone, "{what}");
+            }
+            repaired += usize::from(!told.is_empty());
+        }
+    }
+    assert!(repaired > 20);
 }

@@ -29,7 +29,7 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
     }),
     ("a page of zeros", |memory| zero(memory, 3, 8192..12288)),
     ("the first page of frames", |memory| {
-        zero(memory, 3, 4096..8192)
+        zero(memory, 3, 4096..8192);
     }),
     ("all frames", |memory| zero(memory, 3, 4096..1 << 20)),
     ("a missing segment", |memory| memory.forget(2)),
@@ -39,14 +39,14 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
     }),
     ("the first segment missing", |memory| memory.forget(1)),
     ("the last segment missing", |memory| {
-        memory.forget(last(memory))
+        memory.forget(last(memory));
     }),
     ("two swapped segments", |memory| permute(memory, &[2, 3])),
     ("three permuted segments", |memory| {
-        permute(memory, &[2, 4, 3])
+        permute(memory, &[2, 4, 3]);
     }),
     ("swapped with the last", |memory| {
-        permute(memory, &[2, last(memory)])
+        permute(memory, &[2, last(memory)]);
     }),
     ("one under a missing one's name", |memory| {
         let bytes = memory.file_bytes(&name(3)).expect("it is there");
@@ -59,14 +59,14 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
         zero(memory, 3, 0..BLOCK);
     }),
     ("the last header", |memory| {
-        zero(memory, last(memory), 0..BLOCK)
+        zero(memory, last(memory), 0..BLOCK);
     }),
     ("a start frame", |memory| flip(memory, 2, BLOCK + 30)),
     ("the first start frame", |memory| {
-        flip(memory, 1, BLOCK + 30)
+        flip(memory, 1, BLOCK + 30);
     }),
     ("the last start frame", |memory| {
-        flip(memory, last(memory), BLOCK + 30)
+        flip(memory, last(memory), BLOCK + 30);
     }),
     ("the last frame of a segment", |memory| {
         let place = footer(memory, 2) - 20;
@@ -89,7 +89,7 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
         memory.forget(3);
     }),
     ("a bit in the last segment", |memory| {
-        flip(memory, last(memory), 4096 + 500)
+        flip(memory, last(memory), 4096 + 500);
     }),
     ("both slots of STATE", |memory| slots(memory, "STATE")),
     ("STATE and a record", |memory| {
@@ -103,11 +103,11 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
         memory.sync("").expect("memory works");
     }),
     ("QUEUE", |memory| {
-        edit(memory, "QUEUE", |bytes| bytes[20] ^= 1)
+        edit(memory, "QUEUE", |bytes| bytes[20] ^= 1);
     }),
     ("a segment of another queue", |memory| foreign(memory, 2)),
     ("one of another queue behind the last", |memory| {
-        foreign(memory, last(memory) + 1)
+        foreign(memory, last(memory) + 1);
     }),
     ("much of all", |memory| {
         edit(memory, "QUEUE", |bytes| bytes[20] ^= 1);

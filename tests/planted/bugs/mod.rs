@@ -13,6 +13,7 @@ mod opening;
 mod publishing;
 mod readers;
 mod rebuilding;
+mod repairing;
 mod sending;
 mod snapshots;
 mod verifying;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<Bug> {
         once::BUGS,
         readers::BUGS,
         rebuilding::BUGS,
+        repairing::BUGS,
         sending::BUGS,
         snapshots::BUGS,
         following::BUGS,
