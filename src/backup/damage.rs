@@ -122,7 +122,10 @@ impl Search<'_> {
         let mut before = state.map(|state| state.first_segment.get().saturating_sub(1));
         let mut unreadable: Vec<&SegmentView> = Vec::new();
         for view in &self.inspection.segments {
-            let Some(base) = view.base.filter(|_| is_of_the_log(view)) else {
+            // Where a file is not readable its base is told by others, an index among them, and
+            // those are not copied.
+            let is_readable = is_of_the_log(view) && view.defect.is_none();
+            let Some(base) = view.base.filter(|_| is_readable) else {
                 unreadable.extend(view.defect.is_some().then_some(view));
                 continue;
             };

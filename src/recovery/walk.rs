@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::{SegmentFact, Survey};
-use crate::format::{BLOCK_BYTES, Defect, End};
+use crate::format::{BLOCK_BYTES, Defect, End, Integrity};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
 use crate::segment::{Ending, Run};
 
@@ -58,6 +58,9 @@ pub(crate) fn walk(survey: &Survey) -> Walked {
     let mut walker = Walker {
         facts: &survey.segments,
         watermark: survey.watermark,
+        is_chained: survey
+            .identity
+            .is_some_and(|own| own.is_ok_and(|own| own.integrity == Integrity::Chained)),
         here: None,
         found: Walked::default(),
     };
@@ -91,6 +94,7 @@ fn unanchored_end(survey: &Survey) -> End {
 struct Walker<'a> {
     facts: &'a [SegmentFact],
     watermark: Sequence,
+    is_chained: bool,
     /// The segment, and which of its runs, that ends at `found.end`.
     here: Option<(usize, usize)>,
     found: Walked,
@@ -129,7 +133,9 @@ impl Walker<'_> {
         let resume = self.resume().filter(|place| place.next <= self.watermark);
         let to = resume.as_ref().map_or(self.watermark, |place| place.next);
         self.note_damage(reached, to);
-        self.found.end.chain = reached.chain.after_gap(reached.next, to);
+        if self.is_chained {
+            self.found.end.chain = reached.chain.after_gap(reached.next, to);
+        }
         match resume {
             Some(Resume {
                 at, run: Some(run), ..

@@ -192,3 +192,22 @@ fn a_gap_longer_than_its_bytes_is_found_behind_damage() {
     let (records, gaps) = got(&queue, "c");
     assert_eq!((records, gaps), (vec![0, 1, 1000, 1001], vec![2..1000]));
 }
+
+#[test]
+fn without_a_chain_damage_at_the_end_leaves_none_in_the_state() {
+    let memory = MemoryDirectory::new();
+    let queue = try_open(&memory, plain(CorruptionPolicy::Quarantine)).expect("a new queue");
+    fill(&queue, 60, 100);
+    let image = kill(&memory, queue);
+    let name = segments(&image).pop().expect("several");
+    let mut bytes = image.file_bytes(&name).expect("the file is there");
+    let last = bytes.iter().rposition(|byte| *byte != 0).expect("records");
+    bytes[last] ^= 1;
+    image.put_file(&name, &bytes);
+    let queue = try_open(&image, plain(CorruptionPolicy::Quarantine)).expect("it opens");
+    assert_eq!(queue.recovery().corruption.len(), 1);
+    let state = image.file_bytes("STATE").expect("it is there");
+    for slot in [0, 4096] {
+        assert_eq!(state[slot + 96..slot + 128], [0; 32], "the slot at {slot}");
+    }
+}

@@ -397,7 +397,10 @@ fn shells_and_manual_know_every_subcommand() {
         let help = printed(folder.path(), &[name, "--help"], 0);
         let page = folder.path().join(format!("pages/forebay-{name}.1"));
         let page = fs::read_to_string(page).expect("a page for each");
-        assert!(page.contains(&format!("forebay\\-{name} \\- ")), "{page}");
+        assert!(
+            page.contains(&format!("forebay\\-{} \\- ", name.replace('-', "\\-"))),
+            "{page}"
+        );
         let example = help.lines().skip_while(|line| !line.starts_with("Example"));
         for line in example.skip(1).filter(|line| !line.is_empty()) {
             let line = line.replace('\\', "\\e").replace('-', "\\-");
