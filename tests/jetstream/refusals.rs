@@ -1,10 +1,13 @@
 //! What the server will not take, and what is asked for then.
 
-use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use std::num::NonZeroUsize;
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use forebay::{EventBuffer, JetStreamOptions, Refusal, Sent, Subject};
 
 use super::scene::{
-    STREAM, assert_stored, buffer, connected, event, fill, flush, options, stream_config,
+    Deaf, STREAM, assert_stored, buffer, connected, event, fill, flush, options, stored,
+    stream_config,
 };
 use super::server::Server;
 
@@ -132,4 +135,60 @@ async fn a_subject_that_is_not_taken_ends_a_run_right_before_it_and_nothing_behi
     buffer.skip().expect("open").expect("the stray one");
     assert_eq!(flush(&buffer, &sink).await, 295);
     assert_stored(&server.url(), 0..300).await;
+}
+
+/// Without consumers such a stream keeps nothing, so what it ends with says nothing either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_too_large_is_named_where_the_stream_does_not_say_what_it_has() {
+    let server = Server::start_configured("max_payload: 2000");
+    let forgetful = options().create_stream(Config {
+        retention: RetentionPolicy::Interest,
+        ..stream_config()
+    });
+    let large = "x".repeat(5000);
+    let events = [&*event(0), &*event(1), &*event(2), &*large];
+    let (_buffer, sent) = attempt(&server, forgetful, &events).await;
+    assert_refused(&sent, 3, Refusal::Reject);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_message_behind_what_was_stored_unheard_costs_one_more_try() {
+    let server = Server::start();
+    let buffer = buffer(&server.folder().join("buffer"));
+    fill(&buffer, 0..200);
+    let narrow = options().in_flight_max(NonZeroUsize::new(50).expect("not 0"));
+    let narrow = connected(narrow, &server.url()).await;
+    let deaf = Deaf(&narrow);
+    let unheard = buffer.send_to(&deaf).await.expect("the buffer is sound");
+    assert_refused(&unheard, 0, Refusal::Retry);
+    assert_stored(&server.url(), 0..50).await;
+    let client = async_nats::connect(server.url()).await.expect("up");
+    let context = async_nats::jetstream::new(client);
+    let foreign = context.publish("events.foreign", "foreign".into()).await;
+    foreign.expect("connected").await.expect("stored");
+    let sink = connected(options(), &server.url()).await;
+    let sent = buffer.send_to(&sink).await.expect("the buffer is sound");
+    assert_refused(&sent, 50, Refusal::Retry);
+    assert_eq!(flush(&buffer, &sink).await, 150);
+    assert_eq!(stored(&server.url()).await.len(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subject_that_is_not_permitted_ends_a_run_right_before_it() {
+    let server = Server::start_configured(
+        r#"authorization { users: [ {
+            user: ada, password: secret,
+            permissions: { publish: ["$JS.API.>", "events.0"], subscribe: ">" }
+        } ] }"#,
+    );
+    let buffer = buffer(&server.folder().join("buffer"));
+    let ada = options().user_and_password("ada", "secret");
+    let sink = connected(ada, &server.url()).await;
+    fill(&buffer, 0..5);
+    buffer.enqueue_kind(&event(5), 1).expect("there is room");
+    fill(&buffer, 6..10);
+    for accepted in [5, 0] {
+        let sent = buffer.send_to(&sink).await.expect("the buffer is sound");
+        assert_refused(&sent, accepted, Refusal::Stop);
+    }
 }

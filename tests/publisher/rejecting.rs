@@ -1,9 +1,13 @@
 //! Events that the sink will never accept: they stand before nobody, and are told.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use forebay::{DeadLetters, Published, PublisherOptions};
+use forebay::{
+    Accepted, AsyncSink, BatchFuture, DeadLetters, Delivery, Published, Publisher,
+    PublisherOptions, SinkError, SinkFuture,
+};
 
 use crate::stage::{Heard, Mood, Scene, Upstream, buffer_in};
 
@@ -126,4 +130,35 @@ async fn with_dead_letters_every_rejected_event_of_a_backlog_is_parked_once_in_o
         assert_eq!(scene.publisher.stats().parked, 15);
         assert_eq!(scene.publisher.stats().lost, 0);
     }
+}
+
+#[tokio::test]
+async fn a_sink_that_confirms_more_than_it_was_given_has_confirmed_what_it_was_given() {
+    struct Boastful;
+
+    impl AsyncSink<u32> for Boastful {
+        fn accept<'a>(&'a self, _: &'a Delivery<u32>) -> SinkFuture<'a> {
+            Box::pin(async { Err(SinkError::retry("not alone")) })
+        }
+
+        fn in_flight_max(&self) -> NonZeroUsize {
+            NonZeroUsize::new(8).expect("not 0")
+        }
+
+        fn accept_batch<'a>(&'a self, _: &'a [Delivery<u32>]) -> BatchFuture<'a> {
+            Box::pin(async { Accepted::all(usize::MAX) })
+        }
+
+        fn batch_max(&self) -> NonZeroUsize {
+            NonZeroUsize::new(4).expect("not 0")
+        }
+    }
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let buffer = Arc::new(buffer_in(&folder, 100));
+    for event in 0..8 {
+        buffer.enqueue(&event).expect("there is room");
+    }
+    let publisher = Publisher::new(buffer, Arc::new(Boastful));
+    assert_eq!(publisher.flush_pending().await.expect("a flush"), 8);
 }

@@ -48,8 +48,9 @@ impl Flight {
         }
     }
 
-    /// A place for one event, or a run of them. Taken when its future is made, not when it is first polled: until
-    /// whoever hands out events has seen a refusal, there is always a later place that is held.
+    /// A place for one event, or a run of them. Taken when its future is made, not when it is first
+    /// polled: until whoever hands out events has seen a refusal, there is always a later place that
+    /// is held.
     pub(super) fn join(&self) -> Place<'_> {
         self.state.lock().aboard += 1;
         Place {
@@ -90,12 +91,12 @@ impl Flight {
         state.landed = None;
     }
 
-    /// How many of the first events of `run` the stream was seen to hold already. Once one is not
-    /// among those, it and all behind it are sent, and the stream ends with them.
+    /// How many of the first events of `run` the stream was seen to hold already. Once a run goes
+    /// beyond what it held, its queue is done with that. Another queue may come with its own later.
     pub(super) fn count_held<T>(&self, run: &[Delivery<T>]) -> usize {
         let mut state = self.state.lock();
         let held = state.stored.as_ref().map_or(0, |last| last.count_held(run));
-        if held < run.len() {
+        if (1..run.len()).contains(&held) {
             state.stored = None;
         }
         held
@@ -145,6 +146,9 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::super::stored::headers;
     use super::*;
     use crate::position::{Epoch, QueueId, Sequence};
 
@@ -203,5 +207,27 @@ mod tests {
         assert!(!flight.is_doubtful(None));
         drop(flight.join());
         assert!(flight.is_doubtful(None));
+    }
+
+    #[test]
+    fn what_one_queue_sends_does_not_hide_what_the_stream_holds_of_another() {
+        let delivery = |queue, sequence| Delivery {
+            event: (),
+            payload: Vec::new(),
+            kind: 0,
+            enqueued_at: UNIX_EPOCH,
+            record: Some(RecordId {
+                queue: QueueId::new([queue; 16]),
+                epoch: Epoch::new(7),
+                sequence: Sequence::new(sequence),
+            }),
+            key: None,
+        };
+        let last = delivery(1, 5);
+        let flight = Flight::new();
+        flight.looked(Stored::read(&headers(&last, &last.id(), "STREAM", None)));
+        assert_eq!(flight.count_held(&[delivery(2, 0), delivery(2, 1)]), 0);
+        assert_eq!(flight.count_held(&[delivery(1, 4)]), 1);
+        assert_eq!(flight.count_held(&[delivery(1, 5), delivery(1, 6)]), 1);
     }
 }

@@ -4,8 +4,9 @@
 //!    that the server stores none behind a hole; hence the answer for the last one answers for all.
 //! 2. Where that answer is not a yes, the stream is asked for its last message: what is covered by
 //!    that is stored.
-//! 3. The first event that is not is sent once more, to be answered for by itself: that answer says
-//!    what is to become of it. Those behind it come again.
+//! 3. Each event behind that is sent once more, to be answered for by itself: the look may have come
+//!    too early or say nothing, and what is stored is a duplicate. The first answer that is not a yes
+//!    says what is to become of its event. Those behind it come again.
 
 use std::sync::atomic::Ordering;
 
@@ -165,42 +166,47 @@ impl<T: Send + Sync> JetStream<T> {
         // Nothing that comes behind this run is to leave meanwhile.
         self.flight.break_off();
         let unsent = run.get(sent.known..).unwrap_or_default();
-        match self.find_out(unsent, sent.previous, sent.losses).await {
-            Ok(stored) if sent.known.saturating_add(stored) == run.len() => {
-                Accepted::all(run.len())
-            }
-            Ok(stored) => Accepted::before(sent.known.saturating_add(stored), why),
-            Err((stored, why)) => Accepted::before(sent.known.saturating_add(stored), why),
-        }
+        let mut found = self.find_out(unsent, sent.previous, sent.losses).await;
+        found.events = found.events.saturating_add(sent.known);
+        found
     }
 
-    /// How many of the first events of `run` are stored; with why the next one is not, where the
-    /// server says so.
-    async fn find_out(
-        &self,
-        run: &[Delivery<T>],
-        before: Option<String>,
-        losses: u64,
-    ) -> Result<usize, (usize, SinkError)> {
-        let found = self.look(losses).await.map_err(|why| (0, why))?;
-        let stored = found.map_or(0, |last| last.count_held(run));
-        let Some(next) = run.get(stored) else {
-            return Ok(stored);
+    /// How many of the first events of `run`, which was sent, are stored, and why the next one is
+    /// not: by what the stream ends with, and behind that by an answer for each.
+    async fn find_out(&self, run: &[Delivery<T>], before: Option<String>, losses: u64) -> Accepted {
+        // What bars one of them does not say which.
+        self.link.forgive();
+        let stored = match self.look(losses).await {
+            Ok(found) => found.map_or(0, |last| last.count_held(run)),
+            Err(why) => return Accepted::before(0, why),
         };
-        let previous = stored.checked_sub(1).and_then(|at| run.get(at));
-        let previous = previous.map_or(before, |previous| Some(previous.id()));
-        let address = Address {
-            id: &next.id(),
-            previous: previous.as_deref(),
-        };
-        let answer = match self.ask(next, &address).await {
-            Ok(answer) => self.hear(answer, losses, next).await,
-            Err(why) => Err(why),
-        };
-        match answer {
-            Ok(()) => Ok(stored.saturating_add(1)),
-            Err(why) => Err((stored, why)),
+        let (held, rest) = run.split_at(stored);
+        let mut previous = held.last().map(Delivery::id).or(before);
+        let mut answers = Vec::with_capacity(rest.len());
+        for one in rest {
+            let id = one.id();
+            let address = Address {
+                id: &id,
+                previous: previous.as_deref(),
+            };
+            let answer = self.ask(one, &address).await;
+            let is_sent = answer.is_ok();
+            answers.push((one, answer));
+            if !is_sent {
+                break;
+            }
+            previous = Some(id);
         }
+        for (at, (one, answer)) in answers.into_iter().enumerate() {
+            let said = match answer {
+                Ok(answer) => self.hear(answer, losses, one).await,
+                Err(why) => Err(why),
+            };
+            if let Err(why) = said {
+                return Accepted::before(stored.saturating_add(at), why);
+            }
+        }
+        Accepted::all(run.len())
     }
 
     /// Waits for the server's answer, for as long as one can come.

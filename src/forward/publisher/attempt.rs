@@ -38,7 +38,10 @@ where
     });
     let unknown = |why| Accepted::before(0, SinkError::retry(why));
     match tokio::time::timeout(timeout, accepted).await {
-        Ok(Ok(said)) => said,
+        Ok(Ok(said)) => Accepted {
+            events: said.events.min(deliveries.len()),
+            ..said
+        },
         Ok(Err(panic)) => unknown(format!("the sink panicked: {panic}")),
         Err(_elapsed) => unknown(format!("no answer within {timeout:?}")),
     }

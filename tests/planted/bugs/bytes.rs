@@ -99,7 +99,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "segment/scan.rs",
         within: "fn resync(&mut self",
         find: "self.stream.frame_at(offset, self.limit)?",
-        replace: "self.stream.header_at(offset, self.limit)?.map(|header| Span { header, offset, end: offset.plus(self.segment.framing.frame_bytes(header.length)) })",
+        replace: "self.stream.header_at(offset, self.limit)?.map(|header| Span { header, offset, end: offset.plus(self.segment.framing.frame_bytes(header.length)), next: header.sequence.plus(1) })",
         killer: "it_crash planted_gaps::told::two_damaged_records_side_by_side_are_one_damage",
     },
     Bug {

@@ -26,8 +26,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "RT-30",
         file: "forward/jetstream/run.rs",
         within: "async fn find_out(",
-        find: "run.get(stored)",
-        replace: "run.get(run.len())",
+        find: "run.split_at(stored)",
+        replace: "run.split_at(run.len())",
         killer: "jetstream refusals::a_subject_that_is_not_taken_ends_a_run_right_before_it_and_nothing_behind_it_passes",
     },
     Bug {
@@ -36,7 +36,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "forward/jetstream/run.rs",
         within: "async fn confirmed(",
         find: "self.find_out(unsent, sent.previous, sent.losses).await",
-        replace: "Err::<usize, _>((0, SinkError::retry(\"unknown\")))",
+        replace: "Accepted::before(0, SinkError::retry(\"unknown\"))",
         killer: "jetstream refusals::an_event_too_large_for_the_stream_is_rejected",
     },
     Bug {

@@ -72,8 +72,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "Repair",
         file: "repair/apply.rs",
         within: "fn mark_unclean(",
-        find: "clean: false,",
-        replace: "clean: slots.newest().clean,",
+        find: "slots.commit(slot)",
+        replace: "slots.commit(*slots.newest())",
         killer: "it_crash repair::outcome::a_repair_begins_a_new_epoch",
     },
     Bug {

@@ -90,7 +90,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "buffer/flight.rs",
         within: "fn take_landed(",
         find: "self.places.front_mut()",
-        replace: "self.places.iter_mut().find(|place| matches!(place, Place::Landed(_)))",
+        replace: "{ let at = self.places.iter().position(|place| matches!(place, Place::Landed(_))); if let Some(at) = at { self.places.swap(0, at); } self.places.front_mut() }",
         killer: "deliver flight::what_is_accepted_behind_one_in_flight_comes_again_when_the_drain_is_dropped",
     },
     Bug {
