@@ -238,7 +238,8 @@ pub trait AsyncSink<T>: Send + Sync {
     }
 
     /// How many events are handed over together at most: for another side that takes or confirms
-    /// several at once. Default: one. All of them count as in flight.
+    /// several at once. Default: one. All of them count as in flight, and a `Publisher` waits for all
+    /// of them no longer than for one event.
     fn batch_max(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }

@@ -47,8 +47,9 @@ impl PublisherOptions {
         self
     }
 
-    /// How long the sink may take for one event before it counts as away. Default: 10 s. The event
-    /// may have arrived all the same; it comes again under the same id.
+    /// How long the sink may take for one event, or for events that are handed over together, before
+    /// it counts as away. Default: 10 s. Any of them may have arrived all the same; they come again
+    /// under the same ids.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
         self
