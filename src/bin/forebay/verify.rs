@@ -65,10 +65,11 @@ pub(crate) struct Arguments {
     /// Prove that the history up to this head of the chain is the same; implies --chain.
     #[arg(long, value_name = "SEQUENCE:HASH")]
     anchor: Option<Anchor>,
-    /// How many segments to read at once [default: one less than processors].
+    /// How many segments to read at once, without rest [default: one less than processors].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
-    /// Rest half of the time, to keep out of the way of a program that writes.
+    /// Rest half of the time, to keep out of the way of a program that writes; so it is done, too,
+    /// where the queue was not closed and --jobs is not given.
     #[arg(long)]
     gentle: bool,
     /// Print one JSON object instead.
@@ -80,9 +81,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // A program may be writing wherever the queue is not closed.
+    let is_closed = || inspect(&arguments.queue).is_ok_and(|found| found.opening.clean);
+    let gentle = arguments.gentle || (arguments.jobs == 0 && !is_closed());
     let mut options = VerifyOptions::new()
         .chain(arguments.chain)
-        .gentle(arguments.gentle)
+        .gentle(gentle)
         .jobs(arguments.jobs);
     if let Some(anchor) = arguments.anchor {
         options = options.anchor(anchor);
