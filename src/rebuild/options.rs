@@ -33,7 +33,6 @@ pub struct RebuildOptions {
     pub(super) first: Option<Sequence>,
     pub(super) epoch_above: Epoch,
     created: Option<SystemTime>,
-    #[cfg(feature = "test-support")]
     seed: Option<u64>,
 }
 
@@ -46,7 +45,6 @@ impl Default for RebuildOptions {
             first: None,
             epoch_above: Epoch::default(),
             created: None,
-            #[cfg(feature = "test-support")]
             seed: None,
         }
     }
@@ -119,11 +117,7 @@ impl RebuildOptions {
     }
 
     pub(super) fn draw(&self) -> Draw {
-        #[cfg(feature = "test-support")]
-        if let Some(seed) = self.seed {
-            return Draw::of(seed);
-        }
-        Draw::new()
+        self.seed.map_or_else(Draw::new, Draw::of)
     }
 
     pub(super) fn identity(&self, draw: &mut Draw) -> Identity {

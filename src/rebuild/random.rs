@@ -27,7 +27,6 @@ impl Draw {
     }
 
     /// From `seed`, the same each time.
-    #[cfg(feature = "test-support")]
     pub(super) fn of(seed: u64) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&seed.to_le_bytes());

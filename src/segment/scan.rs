@@ -163,6 +163,43 @@ pub(crate) fn resync(segment: &Segment, hole: Offset, due: Sequence) -> Result<O
     })
 }
 
+/// Whether a good frame of `segment` is one that a writer could have put where `due` is expected;
+/// which control frame it is, if it is one.
+pub(crate) fn judge_frame(
+    segment: &Segment,
+    span: &Span,
+    payload: &[u8],
+    due: Sequence,
+) -> std::result::Result<Option<Control>, Defect> {
+    let header = &span.header;
+    if header.sequence != due {
+        let (expected, found) = (due.get(), header.sequence.get());
+        return Err(Defect::Sequence { expected, found });
+    }
+    let wrong = |name, found| Err(Defect::Field { name, found });
+    if header.watermark > header.sequence {
+        return wrong("watermark", header.watermark.get());
+    }
+    if !header.flags.is_control() {
+        return Ok(None);
+    }
+    let control = Control::of(header)?;
+    match control {
+        Control::Padding | Control::Gap => {}
+        Control::Start => return wrong("second start frame", 1),
+        Control::Footer => {
+            let footer = Footer::decode(payload)?;
+            if footer.base != segment.base {
+                return wrong("footer base", footer.base.get());
+            }
+            if footer.count != due.since(segment.base) {
+                return wrong("footer count", footer.count);
+            }
+        }
+    }
+    Ok(Some(control))
+}
+
 struct Walk<'a> {
     segment: &'a Segment,
     stream: FrameStream,
@@ -241,46 +278,10 @@ impl Walk<'_> {
     /// The frame at `offset` if it is the one due.
     fn next(&mut self, offset: Offset, due: Sequence) -> Result<std::result::Result<Span, Defect>> {
         let found = self.stream.frame_at(offset, self.limit)?;
-        Ok(found.and_then(|span| self.judge(&span, due).map(|()| span)))
-    }
-
-    /// Whether a good frame is one that a writer could have put there.
-    fn judge(&self, span: &Span, due: Sequence) -> std::result::Result<(), Defect> {
-        let header = &span.header;
-        if header.sequence != due {
-            let (expected, found) = (due.get(), header.sequence.get());
-            return Err(Defect::Sequence { expected, found });
-        }
-        if header.watermark > header.sequence {
-            return Err(Defect::Field {
-                name: "watermark",
-                found: header.watermark.get(),
-            });
-        }
-        if !header.flags.is_control() {
-            return Ok(());
-        }
-        match Control::of(header)? {
-            Control::Padding | Control::Gap => Ok(()),
-            Control::Start => Err(Defect::Field {
-                name: "second start frame",
-                found: 1,
-            }),
-            Control::Footer => {
-                let footer = Footer::decode(self.stream.payload(span))?;
-                let count = due.since(self.segment.base);
-                let agrees = footer.base == self.segment.base && footer.count == count;
-                let found = footer.count;
-                if agrees {
-                    Ok(())
-                } else {
-                    Err(Defect::Field {
-                        name: "footer count",
-                        found,
-                    })
-                }
-            }
-        }
+        Ok(found.and_then(|span| {
+            let payload = self.stream.payload(&span);
+            judge_frame(self.segment, &span, payload, due).map(|_| span)
+        }))
     }
 
     /// Tells the quiet end of a file from a defect at `offset`.

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use forebay::backup::{BackupReport, Manifest, backup, check};
-use forebay::{Corruption, Error, ErrorKind};
+use forebay::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output;
 use crate::units;
+use crate::{facts, output};
 
 const EXAMPLE: &str = "\
 No lock is taken and nothing of the queue is changed, so it may be used while a
@@ -163,17 +163,6 @@ fn as_json(report: &BackupReport, source: &Path, target: &Path) -> Value {
     object["path"] = json!(source.display().to_string());
     object["passes"] = json!(report.passes);
     object["elapsed_ms"] = json!(elapsed_ms);
-    object["damage"] = report.damage.iter().map(damage_as_json).collect();
+    object["damage"] = report.damage.iter().map(facts::of_damage).collect();
     object
-}
-
-fn damage_as_json(damage: &Corruption) -> Value {
-    json!({
-        "file": damage.file.display().to_string(),
-        "offset": damage.offset.get(),
-        "first": damage.range.start.get(),
-        "next": damage.range.end.get(),
-        "expected": damage.expected,
-        "found": damage.found,
-    })
 }

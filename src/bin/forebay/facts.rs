@@ -2,33 +2,17 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use forebay::Integrity;
 use forebay::inspect::{
     ConsumerView, FilterView, Inspection, SegmentRole, SegmentView, SnapshotView,
 };
+use forebay::{Corruption, Integrity, TornTail};
 use serde_json::{Value, json};
 
 /// One JSON object of all that was found.
 pub(crate) fn of_inspection(found: &Inspection) -> Value {
     let opening = &found.opening;
-    let torn = opening.torn.as_ref().map(|torn| {
-        json!({
-            "file": torn.file.display().to_string(),
-            "offset": torn.offset.get(),
-            "bytes": torn.bytes,
-            "possibly_acknowledged": torn.possibly_acknowledged,
-        })
-    });
-    let corruption = opening.corruption.iter().map(|damage| {
-        json!({
-            "file": damage.file.display().to_string(),
-            "offset": damage.offset.get(),
-            "first": damage.range.start.get(),
-            "next": damage.range.end.get(),
-            "expected": damage.expected,
-            "found": damage.found,
-        })
-    });
+    let torn = opening.torn.as_ref().map(of_torn_tail);
+    let corruption = opening.corruption.iter().map(of_damage);
     json!({
         "path": found.path.display().to_string(),
         "id": found.id.to_string(),
@@ -90,6 +74,28 @@ pub(crate) fn of_consumer(consumer: &ConsumerView) -> Value {
         "filtered": filtered,
         "kind": kind,
         "defect": consumer.defect,
+    })
+}
+
+/// Where something is damaged, and what it costs.
+pub(crate) fn of_damage(damage: &Corruption) -> Value {
+    json!({
+        "file": damage.file.display().to_string(),
+        "offset": damage.offset.get(),
+        "first": damage.range.start.get(),
+        "next": damage.range.end.get(),
+        "expected": damage.expected,
+        "found": damage.found,
+    })
+}
+
+/// What follows the end of the log.
+pub(crate) fn of_torn_tail(torn: &TornTail) -> Value {
+    json!({
+        "file": torn.file.display().to_string(),
+        "offset": torn.offset.get(),
+        "bytes": torn.bytes,
+        "possibly_acknowledged": torn.possibly_acknowledged,
     })
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::units;
-use crate::{output, page};
+use crate::{facts, output, page};
 
 const EXAMPLE: &str = "\
 Reads every retained byte: identity, both slots of STATE, every segment with
@@ -369,14 +369,7 @@ fn opening_as_json(found: &Verification) -> Value {
         Ok(opening) => opening,
         Err(error) => return json!({"error": error.to_string()}),
     };
-    let torn = opening.torn.as_ref().map(|torn| {
-        json!({
-            "file": torn.file.display().to_string(),
-            "offset": torn.offset.get(),
-            "bytes": torn.bytes,
-            "possibly_acknowledged": torn.possibly_acknowledged,
-        })
-    });
+    let torn = opening.torn.as_ref().map(facts::of_torn_tail);
     let lost = opening.corruption.iter();
     let lost = lost.map(|damage| damage.range.end.since(damage.range.start));
     json!({

@@ -12,7 +12,7 @@ use super::index::IndexCheck;
 use crate::error::Result;
 use crate::format::{Chain, Control, Defect, Footer, FrameHeader};
 use crate::position::{Offset, Sequence};
-use crate::segment::{FrameStream, Segment, Span, resync};
+use crate::segment::{FrameStream, Segment, Span, judge_frame, resync};
 
 /// After how many bytes the progress is told.
 const STEP_BYTES: u64 = 1 << 20;
@@ -271,47 +271,21 @@ impl Walker<'_> {
 
     /// Whether a good frame is one that a writer could have put there, and which control frame.
     fn judge(&self, span: &Span, due: Sequence) -> std::result::Result<Option<Control>, Defect> {
-        let header = &span.header;
-        if header.sequence != due {
-            let (expected, found) = (due.get(), header.sequence.get());
-            return Err(Defect::Sequence { expected, found });
+        let payload = self.stream.payload(span);
+        let found = judge_frame(self.segment, span, payload, due)?;
+        if found == Some(Control::Footer) {
+            if self.in_batch {
+                return Err(Defect::OpenBatch);
+            }
+            let footer = Footer::decode(payload)?;
+            if footer.bytes != span.offset.since(self.segment.data_start()) {
+                return Err(Defect::Field {
+                    name: "footer bytes",
+                    found: footer.bytes,
+                });
+            }
         }
-        if header.watermark > header.sequence {
-            return Err(Defect::Field {
-                name: "watermark",
-                found: header.watermark.get(),
-            });
-        }
-        if !header.flags.is_control() {
-            return Ok(None);
-        }
-        match Control::of(header)? {
-            Control::Start => Err(Defect::Field {
-                name: "second start frame",
-                found: 1,
-            }),
-            found @ (Control::Padding | Control::Gap) => Ok(Some(found)),
-            Control::Footer => self.judge_footer(span, due).map(|()| Some(Control::Footer)),
-        }
-    }
-
-    fn judge_footer(&self, span: &Span, due: Sequence) -> std::result::Result<(), Defect> {
-        let footer = Footer::decode(self.stream.payload(span))?;
-        let base = self.segment.base;
-        let wrong = |name, found| Err(Defect::Field { name, found });
-        if self.in_batch {
-            return Err(Defect::OpenBatch);
-        }
-        if footer.base != base {
-            return wrong("footer base", footer.base.get());
-        }
-        if footer.count != due.since(base) {
-            return wrong("footer count", footer.count);
-        }
-        if footer.bytes != span.offset.since(self.segment.data_start()) {
-            return wrong("footer bytes", footer.bytes);
-        }
-        Ok(())
+        Ok(found)
     }
 
     fn finish(mut self) -> Walked {
