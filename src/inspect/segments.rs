@@ -58,7 +58,8 @@ fn fill_in(views: &mut [SegmentView]) {
     let mut due: Option<Sequence> = None;
     for view in views {
         let is_ahead = view.next.is_none_or(|next| Some(next) >= due);
-        if view.defect.is_some() && view.base.is_none() && is_ahead {
+        let is_of_the_log = view.role != SegmentRole::Stray;
+        if is_of_the_log && view.defect.is_some() && view.base.is_none() && is_ahead {
             view.base = due;
             view.records = view
                 .base
