@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::claims::list_if_there;
-use super::manifest::{FOLDERS, Flaw, MANIFEST, MANIFEST_VERSION, Manifest, ManifestFile};
+use super::manifest::{FOLDERS, Flaw, MANIFEST_VERSION, Manifest, ManifestFile};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{SNAPSHOTS, narrow};
+use crate::format::{MANIFEST, SNAPSHOTS, narrow};
 use crate::storage::{
     Access, Directory, DiskDirectory, File, open_if_there, read_range, read_whole,
 };

@@ -1,17 +1,18 @@
 //! Makes a backup.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::claims::list_if_there;
 use super::copier::Copier;
 use super::damage::{Finding, Found, find_damage};
-use super::manifest::{MANIFEST, Manifest};
+use super::manifest::Manifest;
 use super::pass::{Making, Passed};
 use super::report::BackupReport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{BLOCK_BYTES, IDENTITY, Identity, SEGMENTS, narrow, temporary};
-use crate::storage::{Access, Directory, DiskDirectory, open_if_there, read_whole};
+use crate::format::{BLOCK_BYTES, IDENTITY, Identity, MANIFEST, SEGMENTS, narrow, temporary};
+use crate::storage::{Access, Directory, DiskDirectory, File, open_if_there, read_whole};
 
 /// How often a queue is gone through at most.
 const PASSES_MAX: u32 = 32;
@@ -78,6 +79,7 @@ pub fn backup_on(from: &dyn Directory, to: &dyn Directory) -> Result<BackupRepor
     let started = Instant::now();
     let queue = read_identity(from)?.queue;
     refuse_filled(to)?;
+    let manifest_file = mark_unfinished(to)?;
     let mut making = Making::new(from, to, queue);
     let mut passes = 0;
     let (found, damage) = loop {
@@ -106,7 +108,7 @@ pub fn backup_on(from: &dyn Directory, to: &dyn Directory) -> Result<BackupRepor
         durable: found.durable,
         files: making.copier().files().cloned().collect(),
     };
-    commit(making.copier(), to, &manifest)?;
+    commit(making.copier(), to, &*manifest_file, &manifest)?;
     Ok(BackupReport {
         manifest,
         damage: damage.iter().map(|finding| finding.at(from)).collect(),
@@ -146,14 +148,25 @@ fn damage_of_its_own(from: &dyn Directory, copied: &Found) -> Result<Option<Find
     Ok(copied.findings.iter().find(is_own).cloned())
 }
 
+/// Before anything else is in `to`: nobody may take what comes to be there for a queue. What is
+/// enqueued into a copy would get the ids that the queue gives to other records.
+fn mark_unfinished(to: &dyn Directory) -> Result<Arc<dyn File>> {
+    let file = to.create(&temporary(MANIFEST))?;
+    to.sync("")?;
+    Ok(file)
+}
+
 /// Makes the copy a backup.
-fn commit(copier: &Copier<'_>, to: &dyn Directory, manifest: &Manifest) -> Result<()> {
+fn commit(
+    copier: &Copier<'_>,
+    to: &dyn Directory,
+    manifest_file: &dyn File,
+    manifest: &Manifest,
+) -> Result<()> {
     copier.sync_names()?;
-    let unfinished = temporary(MANIFEST);
-    let file = to.create(&unfinished)?;
-    file.write_at(manifest.encode().as_bytes(), 0)?;
-    file.sync()?;
-    to.rename(&unfinished, MANIFEST)?;
+    manifest_file.write_at(manifest.encode().as_bytes(), 0)?;
+    manifest_file.sync()?;
+    to.rename(&temporary(MANIFEST), MANIFEST)?;
     to.sync("")
 }
 

@@ -14,8 +14,6 @@ use crate::format::{
 };
 use crate::position::{Epoch, QueueId, Sequence};
 
-/// The manifest's file.
-pub(super) const MANIFEST: &str = "MANIFEST";
 /// Which version is written, and the newest that is read.
 pub(super) const MANIFEST_VERSION: u32 = 1;
 /// The folders that every queue has.

@@ -8,7 +8,9 @@
 //! A writer goes on meanwhile, so the order is what makes the copy consistent: nothing that is
 //! copied claims more than what is copied after it.
 //!
-//! 1. `QUEUE`, which never changes.
+//! 1. `MANIFEST` under another name, empty, durable: whoever opens a queue refuses a directory with
+//!    either of them, because what it gave ids to would bear the ids of other records. Then
+//!    `QUEUE`, which never changes.
 //! 2. Cursors are read and snapshots opened; then `STATE` is read. If it names another first
 //!    segment than before they were, again: nobody's place is before the first record of the copy.
 //! 3. `KEYS`: before a segment is deleted, and before `STATE` says so, the keys in it are there.
@@ -24,7 +26,7 @@
 //! 8. The copy is looked at where it stands, as opening it would, and every frame in it is read.
 //!    Damage that the source has too is reported; damage that it has not means copying again.
 //! 9. Every file of the copy was synced when it was written; now the names are. Then `MANIFEST` is
-//!    written under another name, synced, renamed, and its name synced: with it the backup exists.
+//!    written, synced, renamed, and its name synced: with it the backup exists.
 //!
 //! Left out are `LOCK`, indexes (caches, made anew), what is on its way out, what was not finished,
 //! and files that are not of the queue.

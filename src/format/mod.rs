@@ -31,7 +31,7 @@ pub(crate) use identity::Identity;
 pub(crate) use index::{IndexEntry, IndexHeader};
 pub(crate) use keys::{KEY_BYTES, Key, KeyEntry, KeyFile};
 pub(crate) use names::{
-    CURSORS, IDENTITY, KEYS, LOCK, QUARANTINE, SEGMENTS, SNAPSHOTS, STATE, SegmentFile,
+    CURSORS, IDENTITY, KEYS, LOCK, MANIFEST, QUARANTINE, SEGMENTS, SNAPSHOTS, STATE, SegmentFile,
     consumer_of, cursor_file, hexadecimal, is_segment_number, is_unfinished_snapshot,
     quarantined_snapshot, segment_file, snapshot_file, snapshot_of, temporary, unfinished_snapshot,
     valid_consumer_name,

@@ -2,6 +2,8 @@
 
 use crate::position::SegmentNumber;
 
+/// What makes the copy of a queue a backup: the hashes of its files.
+pub(crate) const MANIFEST: &str = "MANIFEST";
 /// The lock file of the one writer.
 pub(crate) const LOCK: &str = "LOCK";
 /// The identity file.

@@ -113,14 +113,21 @@ impl<'a> Crew<'a> {
     }
 
     fn walk(&self, member: &Member, tell: &dyn Fn(u64)) -> Result<Option<Walked>> {
-        match &member.started {
-            Started::Good(segment) => {
-                let index = IndexCheck::open(self.directory, segment)?;
-                walk(segment, member.until, index, self.orders, tell).map(Some)
-            }
-            // Without its beginning no reader opens it: what is in it is for salvage to find.
-            Started::Bad(..) => Ok(Some(Walked::default())),
+        // Without its beginning no reader opens it: what is in it is for salvage to find.
+        if member.beginning.is_err() {
+            return Ok(Some(Walked::default()));
         }
+        Ok(
+            match Started::open(self.directory, self.ground, member.number)? {
+                Some(Started::Good(segment)) => {
+                    let index = IndexCheck::open(self.directory, &segment)?;
+                    let walked = walk(&segment, member.until, index, self.orders, tell)?;
+                    Some(walked)
+                }
+                Some(Started::Bad(..)) => Some(Walked::default()),
+                None => None,
+            },
+        )
     }
 
     fn tell(&self, bytes: u64) {

@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 
 use super::found::{Finding, Severity};
 use super::ground::Ground;
-use super::order::{Member, Started};
+use super::order::{Beginning, Member};
 use super::walk::{Break, Hole, Walked};
 use crate::format::{Chain, Defect, Integrity, SegmentFile, StateSlot, segment_file};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::Segment;
 
 /// Goes through the segments of the log in order.
 #[derive(Debug)]
@@ -69,13 +68,13 @@ impl<'a> Joiner<'a> {
         self.ended |= self.due.is_some_and(|due| due >= self.durable);
         let file = self.path(member.number, SegmentFile::Log);
         if self.ended {
-            self.note_foreign(file, &member.started);
+            self.note_foreign(file, member);
             return;
         }
         self.segments = self.segments.saturating_add(1);
-        match &member.started {
-            Started::Bad(offset, defect) => self.suspect(file, *offset, None, *defect),
-            Started::Good(segment) => self.check_joint(&file, segment),
+        match &member.beginning {
+            Err((offset, defect)) => self.suspect(file, *offset, None, *defect),
+            Ok(segment) => self.check_joint(&file, segment),
         }
         let Some(first) = walked.first else {
             self.before = None;
@@ -104,9 +103,9 @@ impl<'a> Joiner<'a> {
     }
 
     /// Behind the end anything may be left by a crash, but not the segment of another queue.
-    fn note_foreign(&mut self, file: PathBuf, started: &Started) {
-        if let Started::Bad(_, defect @ Defect::Owner { .. }) = started {
-            let found = Finding::of(Severity::Minor, file, Offset::ZERO, *defect);
+    fn note_foreign(&mut self, file: PathBuf, member: &Member) {
+        if let Err((_, defect @ Defect::Owner { .. })) = member.beginning {
+            let found = Finding::of(Severity::Minor, file, Offset::ZERO, defect);
             self.findings.push(found);
         }
     }
@@ -127,16 +126,13 @@ impl<'a> Joiner<'a> {
             let found = Finding::of(Severity::Minor, file, Offset::ZERO, defect);
             self.findings.push(found);
         }
-        self.before = match &member.started {
-            Started::Good(segment) => Some(Before {
-                number: member.number,
-                epoch: segment.header.epoch,
-                chain: walked.chain,
-                log_bytes: (member.until == Some(walked.end))
-                    .then(|| segment.log_bytes_at(walked.end)),
-            }),
-            Started::Bad(..) => None,
-        };
+        let beginning = member.beginning.as_ref().ok();
+        self.before = beginning.map(|segment| Before {
+            number: member.number,
+            epoch: segment.header.epoch,
+            chain: walked.chain,
+            log_bytes: (member.until == Some(walked.end)).then(|| segment.log_bytes_at(walked.end)),
+        });
     }
 
     fn note_hole(&mut self, file: &Path, hole: &Hole) {
@@ -197,7 +193,7 @@ impl<'a> Joiner<'a> {
     }
 
     /// Whether the segment goes on where the one before it ended.
-    fn check_joint(&mut self, file: &Path, segment: &Segment) {
+    fn check_joint(&mut self, file: &Path, segment: &Beginning) {
         let start = &segment.start;
         if segment.base >= self.durable {
             return;
@@ -237,7 +233,7 @@ impl<'a> Joiner<'a> {
     fn check_chain(
         &mut self,
         file: &Path,
-        segment: &Segment,
+        segment: &Beginning,
         follows: Option<Chain>,
         epoch_before: Option<Epoch>,
     ) {

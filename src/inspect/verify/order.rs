@@ -11,8 +11,8 @@
 
 use super::ground::{Ground, is_reclaimed};
 use crate::error::Result;
-use crate::format::{BLOCK_BYTES, Defect, SegmentFile, segment_file};
-use crate::position::{Offset, SegmentNumber};
+use crate::format::{BLOCK_BYTES, Chain, Defect, SegmentFile, SegmentHeader, Start, segment_file};
+use crate::position::{Offset, SegmentNumber, Sequence};
 use crate::segment::{Segment, read_header};
 use crate::storage::{Access, Directory, open_if_there};
 
@@ -24,11 +24,41 @@ pub(in crate::inspect) enum Started {
     Bad(Offset, Defect),
 }
 
+/// What the header block and the start frame of a segment say. Its file is opened again when its
+/// turn comes: there may be more segments than a process may have files.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beginning {
+    pub(super) header: SegmentHeader,
+    pub(super) base: Sequence,
+    pub(super) start: Start,
+    pub(super) chain: Chain,
+    data_start: Offset,
+}
+
+impl Beginning {
+    fn of(segment: &Segment) -> Self {
+        Self {
+            header: segment.header,
+            base: segment.base,
+            start: segment.start,
+            chain: segment.chain,
+            data_start: segment.data_start(),
+        }
+    }
+
+    /// Frame bytes of the whole log up to `offset` in the segment.
+    pub(super) fn log_bytes_at(&self, offset: Offset) -> u64 {
+        let own = offset.since(self.data_start);
+        self.start.log_bytes.saturating_add(own)
+    }
+}
+
 /// A segment file that the log goes through, or should.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) number: SegmentNumber,
-    pub(super) started: Started,
+    /// What its beginning says, or where that is damaged.
+    pub(super) beginning: std::result::Result<Beginning, (Offset, Defect)>,
     /// Where the log leaves it, if its successor tells.
     pub(super) until: Option<Offset>,
     /// The length of its file.
@@ -67,11 +97,17 @@ impl Started {
         }))
     }
 
-    fn segment(&self) -> Option<&Segment> {
+    fn beginning(&self) -> std::result::Result<Beginning, (Offset, Defect)> {
         match self {
-            Self::Good(segment) => Some(segment),
-            Self::Bad(..) => None,
+            Self::Good(segment) => Ok(Beginning::of(segment)),
+            Self::Bad(offset, defect) => Err((*offset, *defect)),
         }
+    }
+}
+
+impl Member {
+    fn beginning(&self) -> Option<&Beginning> {
+        self.beginning.as_ref().ok()
     }
 }
 
@@ -88,7 +124,7 @@ pub(super) fn members(directory: &dyn Directory, ground: &Ground) -> Result<Vec<
         let file_bytes = file.map_or(Ok(0), |file| file.length())?;
         all.push(Member {
             number,
-            started,
+            beginning: started.beginning(),
             until: None,
             file_bytes,
         });
@@ -107,9 +143,7 @@ fn in_log_order(all: Vec<Member>) -> Vec<Member> {
         // What cannot be read lies in the log unless the segment behind it says otherwise.
         let between = position..next.unwrap_or(all.len());
         for at in between.filter(|_| named.is_none()) {
-            let unreadable = all
-                .get(at)
-                .is_some_and(|member| member.started.segment().is_none());
+            let unreadable = all.get(at).is_some_and(|member| member.beginning.is_err());
             mark(&mut kept, at, unreadable);
         }
         let Some(next) = next else { break };
@@ -118,7 +152,7 @@ fn in_log_order(all: Vec<Member>) -> Vec<Member> {
             && let Some(before) = here
             && let Some(end) = ends.get_mut(before)
         {
-            let segment = all.get(next).and_then(|member| member.started.segment());
+            let segment = all.get(next).and_then(|member| member.beginning());
             *end = segment.map(|segment| segment.start.previous_end);
         }
         here = Some(next);
@@ -141,26 +175,26 @@ fn mark(kept: &mut [bool], at: usize, value: bool) {
 fn successor(all: &[Member], at: usize) -> Option<usize> {
     let number = all.get(at)?.number;
     let later = all.iter().enumerate().skip(at.saturating_add(1));
-    let named = later.filter_map(|(at, member)| Some((at, member.started.segment()?)));
+    let named = later.filter_map(|(at, member)| Some((at, member.beginning()?)));
     named
         .filter(|(_, segment)| segment.start.previous == number)
-        .max_by_key(|(_, segment)| (segment.header.epoch, segment.number()))
+        .max_by_key(|(_, segment)| (segment.header.epoch, segment.header.number))
         .map(|(at, _)| at)
 }
 
 /// The next readable segment that is not before the one at `here` in its records.
 fn following(all: &[Member], position: usize, here: Option<usize>) -> Option<usize> {
     let base = here
-        .and_then(|at| all.get(at)?.started.segment())
+        .and_then(|at| all.get(at)?.beginning())
         .map(|segment| segment.base);
     let later = all.iter().enumerate().skip(position);
-    let mut started = later.filter_map(|(at, member)| Some((at, member.started.segment()?)));
+    let mut started = later.filter_map(|(at, member)| Some((at, member.beginning()?)));
     let found = started.find(|(_, segment)| {
         let goes_on = base.is_none_or(|base| segment.base > base);
         // One that names an earlier, readable segment is a stray: that one has a newer successor.
-        let named = all.iter().any(|other| {
-            other.number == segment.start.previous && other.started.segment().is_some()
-        });
+        let named = all
+            .iter()
+            .any(|other| other.number == segment.start.previous && other.beginning.is_ok());
         goes_on && (here.is_none() || !named)
     });
     found.map(|(at, _)| at)

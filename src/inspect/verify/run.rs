@@ -18,7 +18,7 @@ use super::found::{Finding, Severity, Verification};
 use super::ground::{Ground, newest_state};
 use super::joints::{Joiner, words_of};
 use super::options::{Progress, VerifyOptions};
-use super::order::{Member, Started, members};
+use super::order::{Member, members};
 use super::snapshots::check_snapshots;
 use super::walk::{Orders, Walked};
 use crate::error::Result;
@@ -197,7 +197,7 @@ impl Tally {
             tally.bytes = tally.bytes.saturating_add(walked.bytes);
             tally.marks.extend_from_slice(&walked.marks);
             tally.gaps.extend_from_slice(&walked.gaps);
-            if let Started::Good(segment) = &member.started {
+            if let Ok(segment) = &member.beginning {
                 // Where the record before is gone, this is what is left of the chain there.
                 let mark = (segment.base, segment.start.previous_chain);
                 tally.marks.push(mark);
@@ -207,7 +207,10 @@ impl Tally {
         if let Some(end) = end.filter(|end| end.next == ground.durable) {
             tally.marks.push((end.next, end.chain));
         }
-        tally.first = first.unwrap_or(ground.next);
+        // What is retained and nobody can read is lost, not reclaimed.
+        let stated = state.filter(|state| state.first_segment.is_some());
+        let stated = stated.map(|state| state.first_base);
+        tally.first = stated.or(first).unwrap_or(ground.next);
         tally.next = tally.next.max(tally.first);
         tally.segments = joiner.segments;
         tally.findings = joiner.finish();
@@ -230,6 +233,10 @@ fn check_end(directory: &dyn Directory, ground: &Ground, tally: &Tally) -> Optio
     is_stated.then(|| {
         let file = directory.path().join(STATE);
         let words = (words_of(found), words_of(end.chain));
-        Finding::plain(Severity::Tampering, file, Offset::ZERO, words)
+        // It says nothing of any record before the end.
+        Finding {
+            range: end.next..end.next,
+            ..Finding::plain(Severity::Tampering, file, Offset::ZERO, words)
+        }
     })
 }
