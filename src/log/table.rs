@@ -173,7 +173,9 @@ impl SegmentTable {
         let mut base = Sequence::ZERO;
         for number in self.numbers() {
             let known = self.known(number)?;
-            let begun_before = known.filter(|known| known.started_at < time);
+            // 0 is a time that a repair did not know.
+            let begun_before =
+                known.filter(|known| known.started_at > 0 && known.started_at < time);
             base = begun_before.map_or(base, |known| base.max(known.base));
         }
         Ok(base)

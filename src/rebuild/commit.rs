@@ -65,11 +65,15 @@ impl Rebuild {
             return Ok(());
         }
         let covered = kept.as_ref().map_or(first, |kept| kept.covered.max(first));
+        let covered = covered.min(self.end.next);
+        let mut entries = kept.map(|kept| kept.entries).unwrap_or_default();
+        // What the log has lost may be enqueued again.
+        entries.retain(|entry| entry.sequence < covered);
         let file = KeyFile {
             queue: self.identity.queue,
             epoch: self.done.epoch,
-            covered: covered.min(self.end.next),
-            entries: kept.map(|kept| kept.entries).unwrap_or_default(),
+            covered,
+            entries,
         };
         self.write_whole(KEYS, &file.encode())
     }

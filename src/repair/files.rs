@@ -40,6 +40,13 @@ pub(super) fn lay_out(directory: &dyn Directory) -> Result<LaidOut<'_>> {
     let files = find_files(directory)?;
     let mut laid_out = identify(directory, &files)?;
     let queue = laid_out.identity.queue;
+    let mut headers = files.iter().filter_map(|file| file.header.as_ref().ok());
+    let has_headers = headers.clone().next().is_some();
+    if has_headers && headers.all(|header| header.queue != queue) {
+        let what = "the file QUEUE is of another queue than the segments beside it; restore it, or \
+                    salvage the records";
+        return Err(Error::at(ErrorKind::Corrupt, what, directory.path()));
+    }
     // Which file is which segment: the one that is called so, where two say that they are.
     let mut owners: BTreeMap<SegmentNumber, &Found> = BTreeMap::new();
     for file in &files {

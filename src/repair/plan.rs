@@ -237,6 +237,13 @@ fn apply_in(directory: &dyn Directory, expected: Option<&RepairPlan>) -> Result<
     // Not where no queue is: the lock would be the first file there.
     plan_in(directory)?;
     let lock = directory.lock(LOCK, &format!("{}\n", std::process::id()))?;
+    // A repair before may have been killed between a rename and the sync of its folder.
+    for folder in ["", SEGMENTS] {
+        match directory.sync(folder) {
+            Err(error) if error.is_missing() => {}
+            synced => synced?,
+        }
+    }
     let plan = plan_in(directory)?;
     if expected.is_some_and(|expected| expected.steps != plan.steps) {
         let what = "the queue is not any more as it was planned for; plan again";

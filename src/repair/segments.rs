@@ -190,7 +190,10 @@ impl Planner<'_> {
             Some(following) => first_readable(&following.content)?,
             None => None,
         };
-        let (Some(base), Some(next)) = (self.base_of(member.number), member.next.or(after)) else {
+        let base = self
+            .base_of(member.number)
+            .or(self.lost_base_of(member.number));
+        let (Some(base), Some(next)) = (base, member.next.or(after)) else {
             if defect != Defect::Missing {
                 let problem = format!("{problem}; nothing tells which records it held");
                 let step = set_aside(&self.laid_out.view, &name, problem)?;
@@ -291,6 +294,17 @@ impl Planner<'_> {
             .or(is_very_first.then_some(Sequence::ZERO))
     }
 
+    /// The first sequence of segment `number`, which is lost: with those between it and the log's
+    /// first one, of which nothing can be read either.
+    fn lost_base_of(&self, number: SegmentNumber) -> Option<Sequence> {
+        let state = self.bounds.state;
+        let stated = state.filter(|state| state.first_segment <= number);
+        let is_from_the_first = self.bounds.first == SegmentNumber::new(1);
+        stated
+            .map(|state| state.first_base)
+            .or(is_from_the_first.then_some(Sequence::ZERO))
+    }
+
     /// The start of a segment that comes after what came before, and the chain there.
     fn start_of(&self, header: &SegmentHeader, base: Sequence) -> (Start, Chain) {
         let stepped = |chain: Chain| match header.integrity {
@@ -298,8 +312,10 @@ impl Planner<'_> {
             Integrity::Crc32c => Chain::default(),
         };
         let Some(before) = self.before else {
+            // Of those from the log's first one on there is none before this one.
+            let first = self.bounds.first.min(header.number);
             let start = Start {
-                previous: SegmentNumber::new(header.number.get().saturating_sub(1)),
+                previous: SegmentNumber::new(first.get().saturating_sub(1)),
                 previous_next: base,
                 ..Start::default()
             };

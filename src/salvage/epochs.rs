@@ -11,18 +11,23 @@ use crate::position::{Epoch, QueueId, Sequence};
 /// decides it is the newer one: no other record of that epoch had the same sequence, while the
 /// older one may have had records that a crash took back. What is at the end is of the current one.
 pub(super) fn settle(places: &mut Places, queue: QueueId, state: Option<&StateSlot>) {
-    let known: Vec<(Sequence, Epoch)> = places
+    let mut known: Vec<(Sequence, Epoch)> = places
         .of(queue)
         .filter(|file| file.header.is_some())
         .filter_map(|file| Some((file.walked.first()?, file.epoch)))
         .collect();
     let current = state.map(|state| state.epoch);
-    for file in &mut places.files {
-        if file.header.is_none()
-            && file.framing.is_some()
-            && let Some(first) = file.walked.first()
-        {
+    // In order: each is told by the one before it, whether that has a header or not.
+    let files = places.files.iter().enumerate();
+    let untold = files.filter(|(_, file)| file.header.is_none() && file.framing.is_some());
+    let mut untold: Vec<(Sequence, usize)> = untold
+        .filter_map(|(at, file)| Some((file.walked.first()?, at)))
+        .collect();
+    untold.sort_unstable();
+    for (first, at) in untold {
+        if let Some(file) = places.files.get_mut(at) {
             file.epoch = told(file, first, &known, current);
+            known.push((first, file.epoch));
         }
     }
 }

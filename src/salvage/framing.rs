@@ -32,9 +32,12 @@ pub(super) fn recover<T>(
         if bytes.is_empty() {
             break;
         }
-        let step = bytes.len().min(STEP_BYTES);
-        let places = (0..step).step_by(narrow(ALIGNMENT));
-        for at in places.take_while(|_| !is_zero(&bytes)) {
+        let step = if is_zero(&bytes) {
+            0
+        } else {
+            bytes.len().min(STEP_BYTES)
+        };
+        for at in (0..step).step_by(narrow(ALIGNMENT)) {
             let rest = bytes.get(at..).unwrap_or_default();
             let offset = Offset::new(begin.saturating_add(wide(at)));
             for integrity in [Integrity::Chained, Integrity::Crc32c] {

@@ -49,6 +49,8 @@ pub(super) struct Walked {
     oldest_time: Option<u64>,
     /// Something is neither a frame nor zeros.
     damaged: bool,
+    /// What is no frame stands behind the last record: the next one begins a run.
+    apart: bool,
 }
 
 /// Records one after the other, nothing between them but control frames.
@@ -127,6 +129,7 @@ fn walk(file: &Arc<dyn File>, framing: Framing) -> Result<Walked> {
             offset = span.end;
             continue;
         }
+        walked.apart = true;
         let (zeros, end) = stream.zeros_from(offset, limit)?;
         if zeros {
             offset = end.max(offset.plus(ALIGNMENT));
@@ -163,12 +166,15 @@ impl Walked {
         let oldest = self.oldest_time.unwrap_or(header.time);
         self.oldest_time = Some(oldest.min(header.time));
         match self.runs.last_mut() {
-            Some(run) if run.sequences.end == header.sequence => run.sequences.end = span.next,
+            Some(run) if !self.apart && run.sequences.end == header.sequence => {
+                run.sequences.end = span.next;
+            }
             Some(_) | None => self.runs.push(Run {
                 sequences: header.sequence..span.next,
                 offset: span.offset,
             }),
         }
+        self.apart = false;
     }
 
     /// The first sequence that it is about.

@@ -7,7 +7,7 @@ use forebay::inspect::inspect_on;
 use forebay::salvage::{FileState, SalvageOptions, Salvaged, salvage_on};
 use forebay::storage::Directory;
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{Entry, ErrorKind, Integrity, Queue, Sequence};
+use forebay::{CommitPadding, Entry, ErrorKind, Integrity, Queue, Sequence};
 
 use crate::scene::{Content, Kept, assert_sound, content, is_segment, open, options, rebuild};
 
@@ -255,24 +255,30 @@ fn with_every_header_every_name_and_every_small_file_gone_all_records_come_out()
     }
 }
 
+/// A queue whose program was killed and started again, and its records.
+fn queue_of_two_epochs(integrity: Integrity) -> (MemoryDirectory, Vec<Kept>) {
+    let (memory, _) = queue_of(100, integrity, 1);
+    // A program that was killed: a new epoch begins.
+    let queue = fill(&memory, 100, integrity, 1);
+    let killed = memory.process_kill();
+    drop(queue);
+    let queue = options(1)
+        .open_on(Arc::new(killed.clone()))
+        .expect("a queue");
+    for number in 0..100 {
+        queue
+            .enqueue(format!("later {number} {:100}", ""))
+            .expect("room");
+    }
+    let all = content(&queue).records;
+    queue.close().expect("memory works");
+    (killed, all)
+}
+
 #[test]
 fn a_segment_without_its_header_has_the_epoch_of_those_beside_it() {
     for integrity in BOTH {
-        let (memory, _) = queue_of(100, integrity, 1);
-        // A program that was killed: a new epoch begins.
-        let queue = fill(&memory, 100, integrity, 1);
-        let killed = memory.process_kill();
-        drop(queue);
-        let queue = options(1)
-            .open_on(Arc::new(killed.clone()))
-            .expect("a queue");
-        for number in 0..100 {
-            queue
-                .enqueue(format!("later {number} {:100}", ""))
-                .expect("room");
-        }
-        let all = content(&queue).records;
-        queue.close().expect("memory works");
+        let (killed, all) = queue_of_two_epochs(integrity);
         let epochs: std::collections::BTreeSet<u64> =
             all.iter().map(|record| record.epoch).collect();
         assert_eq!(epochs.len(), 2);
@@ -293,6 +299,52 @@ fn a_segment_without_its_header_has_the_epoch_of_those_beside_it() {
             }
             assert!(found == all, "{integrity:?} {name}");
         }
+    }
+}
+
+#[test]
+fn several_segments_in_a_row_without_their_headers_have_the_epochs_that_the_chain_tells() {
+    let (killed, all) = queue_of_two_epochs(Integrity::Chained);
+    let names = segments(&killed);
+    for kept in 1..names.len() {
+        let damaged = killed.copy();
+        for name in &names[kept..] {
+            change(&damaged, name, |bytes| bytes[..BLOCK].fill(0));
+        }
+        let (told, to) = salvaged(&damaged);
+        assert!(told.is_whole(), "{kept} headers kept: {told:#?}");
+        let found = content(&open(&to)).records;
+        assert!(found == all, "{kept} headers kept");
+    }
+}
+
+#[test]
+fn records_behind_damaged_padding_come_out() {
+    let memory = MemoryDirectory::new();
+    let queue = options(3)
+        .segment_bytes(65536)
+        .commit_padding(CommitPadding::Sector)
+        .open_on(Arc::new(memory.clone()))
+        .expect("a queue");
+    for number in 0..12 {
+        queue.enqueue(format!("record {number}")).expect("room");
+        queue.sync().expect("memory works");
+    }
+    let all = content(&queue).records;
+    queue.close().expect("memory works");
+    let names = segments(&memory);
+    let whole = memory.file_bytes(&names[0]).expect("it is there");
+    let paddings: Vec<usize> = (BLOCK + 8..whole.len() - 72)
+        .step_by(8)
+        .filter(|at| whole[at + 12..at + 16] == [3, 0, 9, 0])
+        .collect();
+    assert!(paddings.len() > 3, "{paddings:?}");
+    for at in paddings {
+        let damaged = memory.copy();
+        change(&damaged, &names[0], |bytes| bytes[at] ^= 1);
+        let (told, to) = salvaged(&damaged);
+        assert!(told.is_whole(), "padding at {at}: {told:#?}");
+        assert!(content(&open(&to)).records == all, "padding at {at}");
     }
 }
 

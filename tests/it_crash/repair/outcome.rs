@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{CorruptionPolicy, ErrorKind, Integrity, repair};
+use forebay::{CorruptionPolicy, ErrorKind, Integrity, SyncPolicy, repair};
 
 use super::scene::{DAMAGES, Damage, RECORDS, assert_whole, lost, make, payload, scene_options};
 use crate::support::{contents, kill, ranges, try_open};
@@ -213,4 +213,22 @@ fn a_queue_that_went_on_behind_damage_is_repaired_too() {
         }
     }
     assert!(repaired > 20);
+}
+
+#[test]
+fn beside_the_identity_of_another_queue_nothing_is_touched() {
+    let memory = damaged("nothing");
+    let other = MemoryDirectory::new();
+    drop(try_open(&other, crate::support::options(SyncPolicy::Always)).expect("a new queue"));
+    let foreign = other.file_bytes("QUEUE").expect("it is there");
+    memory.put_file("QUEUE", &foreign);
+    let before = contents(&memory);
+    for error in [
+        repair::plan_on(&memory).map(drop),
+        repair::apply_on(&memory).map(drop),
+    ] {
+        let error = error.expect_err("the segments are of another queue");
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    }
+    assert_eq!(contents(&memory), before);
 }

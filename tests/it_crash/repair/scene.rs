@@ -38,6 +38,14 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
         memory.forget(3);
     }),
     ("the first segment missing", |memory| memory.forget(1)),
+    ("the first two segments missing", |memory| {
+        memory.forget(1);
+        memory.forget(2);
+    }),
+    ("the first two headers", |memory| {
+        zero(memory, 1, 0..BLOCK);
+        zero(memory, 2, 0..BLOCK);
+    }),
     ("the last segment missing", |memory| {
         memory.forget(last(memory));
     }),
