@@ -169,3 +169,22 @@ fn a_queue_that_is_open_elsewhere_is_backed_up() {
     let restored = Queue::open(folder.path().join("again")).expect("a queue");
     assert_eq!(restored.next().get(), 1);
 }
+
+#[test]
+fn a_backup_is_not_opened_for_a_queue_whether_it_is_finished_or_not() {
+    let scene = scenes::whole();
+    let (queue, copy) = (scene.path(), scene.folder().join("copy"));
+    forebay::backup::backup(&queue, &copy).expect("a whole queue");
+    for name in ["MANIFEST", "MANIFEST.tmp"] {
+        let before = files(&copy);
+        let error = Queue::open(&copy).map(drop);
+        let error = error.expect_err("a backup is no queue");
+        assert_eq!(error.kind(), forebay::ErrorKind::Foreign, "{error}");
+        assert!(files(&copy) == before, "opening changed the backup");
+        if name == "MANIFEST" {
+            let finished = copy.join("MANIFEST");
+            fs::copy(&finished, copy.join("MANIFEST.tmp")).expect("ours");
+            fs::remove_file(finished).expect("ours");
+        }
+    }
+}

@@ -190,3 +190,35 @@ fn beside_a_program_at_full_speed_there_is_no_false_alarm() {
     });
     assert!(verified > 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_queue_may_have_more_segments_than_a_process_may_have_files_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(QUEUE);
+    let queue = Queue::options()
+        .segment_bytes(8192)
+        .retention(Retention::KeepForever)
+        .sync_policy(SyncPolicy::Manual)
+        .open(&path)
+        .expect("a new queue");
+    for _ in 0..400 {
+        queue.enqueue(&[7_u8; 1000][..]).expect("room");
+    }
+    queue.close().expect("a clean end");
+    assert!(
+        fs::read_dir(path.join("segments"))
+            .expect("a folder")
+            .count()
+            > 60
+    );
+    let command = format!(
+        "ulimit -n 16 && exec '{}' verify '{}' --chain --jobs 2",
+        env!("CARGO_BIN_EXE_forebay"),
+        path.display()
+    );
+    let shell = Command::new("sh").args(["-c", &command]).output();
+    let output = shell.expect("a shell");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}

@@ -62,7 +62,7 @@ fn make(arguments: &Arguments, target: &Path) -> Result<(), Failure> {
     let text = if arguments.json {
         format!("{:#}\n", as_json(&report, &arguments.source, target))
     } else {
-        as_table(&report, &arguments.source, target)
+        output::safe(&as_table(&report, &arguments.source, target))
     };
     output::print(&text)?;
     if report.is_damaged() {
@@ -79,7 +79,7 @@ fn compare(arguments: &Arguments) -> Result<(), Failure> {
         format!("{:#}\n", manifest_as_json(&manifest, &arguments.source))
     } else {
         let path = arguments.source.display();
-        format!("unchanged  {path}\n{}", contents(&manifest))
+        output::safe(&format!("unchanged  {path}\n{}", contents(&manifest)))
     };
     output::print(&text)
 }

@@ -66,7 +66,7 @@ fn remedy(kind: ErrorKind) -> Option<&'static str> {
             Some("one process has a queue open at a time; `forebay stats` works beside it")
         }
         ErrorKind::Corrupt => {
-            Some("look with `forebay stats` first; nothing was removed, and nothing will be")
+            Some("`forebay verify` tells what is damaged, `forebay repair` what it would give up")
         }
         ErrorKind::UnsupportedVersion { .. } => {
             Some("the data is fine: use a forebay that knows this version")

@@ -129,12 +129,12 @@ fn tell(failure: &Failure) {
         text.push('\n');
     }
     // With standard error closed there is nobody left to tell; the exit code still says it.
-    io::stderr().write_all(text.as_bytes()).ok();
+    io::stderr().write_all(output::safe(&text).as_bytes()).ok();
 }
 
 /// Adds a line to standard error, which may be closed.
 fn note(line: &str) {
     io::stderr()
-        .write_all(format!("forebay: {line}\n").as_bytes())
+        .write_all(output::safe(&format!("forebay: {line}\n")).as_bytes())
         .ok();
 }

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::failure::Failure;
+use crate::units;
 
 /// Whoever reads standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +11,17 @@ pub(crate) enum Reader {
     There,
     /// It closed the pipe, and wants no more.
     Gone,
+}
+
+/// `text`, line by line, with what a terminal would obey made visible: names and paths may hold
+/// anything.
+pub(crate) fn safe(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    let lines = lines.map(|line| match line.strip_suffix('\n') {
+        Some(line) => units::shown(line) + "\n",
+        None => units::shown(line),
+    });
+    lines.collect()
 }
 
 /// Prints `text` as it is. A reader that went away wants no more, which is no failure.

@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = if arguments.json {
         format!("{:#}\n", as_json(&plan.path, is_applied, &steps, &lost))
     } else {
-        as_text(is_applied, &steps, &lost)
+        output::safe(&as_text(is_applied, &steps, &lost))
     };
     output::print(&text)?;
     if !is_applied && !steps.is_empty() {

@@ -60,7 +60,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         let (backup, queue) = (backup.display(), queue.display());
         let contents = contents(&manifest);
-        format!("restored   {queue}\nfrom       {backup}\n{contents}")
+        output::safe(&format!(
+            "restored   {queue}\nfrom       {backup}\n{contents}"
+        ))
     };
     output::print(&text)
 }

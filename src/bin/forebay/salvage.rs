@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = if arguments.json {
         format!("{:#}\n", as_json(&found))
     } else {
-        as_text(&found)
+        output::safe(&as_text(&found))
     };
     output::print(&text)?;
     let mut missing = Vec::new();

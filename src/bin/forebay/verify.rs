@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = if arguments.json {
         format!("{:#}\n", as_json(&found, arguments.anchor))
     } else {
-        as_text(&found, arguments.anchor)
+        output::safe(&as_text(&found, arguments.anchor))
     };
     output::print(&text)?;
     if let Some(file) = &arguments.html {

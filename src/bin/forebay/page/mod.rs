@@ -92,8 +92,11 @@ pub(crate) fn write(path: &Path, found: &Inspection, findings: &[Finding]) -> Re
             ));
         }
     };
-    file.write_all(page.as_bytes())
-        .map_err(Failure::io(format!("cannot write {}", path.display())))
+    file.write_all(page.as_bytes()).map_err(|error| {
+        // A part of a page is worth nothing, and would be in the way the next time.
+        std::fs::remove_file(path).ok();
+        Failure::io(format!("cannot write {}", path.display()))(error)
+    })
 }
 
 /// The page as text.
