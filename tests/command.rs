@@ -266,7 +266,7 @@ fn stats_of_a_damaged_queue_show_it_and_exit_with_1() {
     assert!(found["consumers"][0]["defect"].is_string());
     assert!(found["consumers"][0]["next"].is_null());
     let output = shell.run(&["drain", "q"], b"");
-    assert_fails(&output, 1, &["cli.cursor", "forebay stats"]);
+    assert_fails(&output, 1, &["cli.cursor", "forebay verify"]);
     assert_eq!(
         line_count(&shell.output(&["drain", "q", "--consumer", "other"], b"")),
         100

@@ -12,7 +12,9 @@ use super::pass::{Making, Passed};
 use super::report::BackupReport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{BLOCK_BYTES, IDENTITY, Identity, MANIFEST, SEGMENTS, narrow, temporary};
-use crate::storage::{Access, Directory, DiskDirectory, File, open_if_there, read_whole};
+use crate::storage::{
+    Access, Directory, DiskDirectory, File, open_if_there, read_whole, refuse_inside,
+};
 
 /// How often a queue is gone through at most.
 const PASSES_MAX: u32 = 32;
@@ -60,6 +62,7 @@ pub fn backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupRepo
     let from = DiskDirectory::open(from.as_ref())?;
     // Where no queue is, nothing is made.
     read_identity(&from)?;
+    refuse_inside(&from, to.as_ref())?;
     let to = open_empty(to.as_ref())?;
     backup_on(&from, &to)
 }

@@ -19,7 +19,7 @@ use super::manifest::{FOLDERS, Manifest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{IDENTITY, Identity, Pair, STATE, Slot, StateSlot, narrow, temporary};
 use crate::slots::SlotFile;
-use crate::storage::{Access, Directory, DiskDirectory, read_whole};
+use crate::storage::{Access, Directory, DiskDirectory, read_whole, refuse_inside};
 
 /// Makes a queue in `to`, which must not exist or be an empty directory, of the backup in `from`.
 ///
@@ -45,6 +45,7 @@ pub fn restore(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Manifest>
     let from = DiskDirectory::open(from.as_ref())?;
     // What was changed is refused before anything is made.
     let manifest = check_on(&from)?;
+    refuse_inside(&from, to.as_ref())?;
     let to = open_empty(to.as_ref())?;
     restore_checked(&from, &to, manifest)
 }

@@ -26,6 +26,7 @@ mod members;
 mod mend;
 mod plan;
 mod segments;
+mod stand_in;
 mod view;
 mod whole;
 

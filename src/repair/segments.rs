@@ -10,7 +10,6 @@ use super::files::{LaidOut, set_aside};
 use super::members::{Bounds, Content, Member, find_bounds, find_members, read};
 use super::mend::{Mended, mend};
 use super::plan::{RepairAction, RepairStep, Work};
-use super::whole::{Beginning, whole_gap};
 use crate::error::Result;
 use crate::format::{
     Chain, Defect, Integrity, STATE, SegmentFile, SegmentHeader, Start, StateSlot, segment_file,
@@ -18,7 +17,6 @@ use crate::format::{
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::{ControlPlace, NewSegment, Segment, scan, scan_unstarted};
 use crate::slots::read_slots;
-use crate::storage::{Access, Directory};
 
 /// The steps for the segments and for `STATE`.
 pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, Bounds)> {
@@ -78,7 +76,7 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
 
 /// How the segment before one ends.
 #[derive(Clone, Copy, Debug)]
-struct Before {
+pub(super) struct Before {
     number: SegmentNumber,
     end: Offset,
     next: Sequence,
@@ -89,11 +87,11 @@ struct Before {
     is_moved: bool,
 }
 
-struct Planner<'a> {
-    laid_out: &'a LaidOut<'a>,
-    bounds: &'a Bounds,
-    before: Option<Before>,
-    steps: Vec<RepairStep>,
+pub(super) struct Planner<'a> {
+    pub(super) laid_out: &'a LaidOut<'a>,
+    pub(super) bounds: &'a Bounds,
+    pub(super) before: Option<Before>,
+    pub(super) steps: Vec<RepairStep>,
 }
 
 impl Planner<'_> {
@@ -166,7 +164,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn go_on(&mut self, segment: &Segment, mended: &Mended) {
+    pub(super) fn go_on(&mut self, segment: &Segment, mended: &Mended) {
         self.before = Some(Before {
             number: segment.number(),
             end: mended.end,
@@ -176,74 +174,6 @@ impl Planner<'_> {
             epoch: segment.header.epoch,
             is_moved: mended.is_moved,
         });
-    }
-
-    /// A segment of which nothing can be read: a new one stands for all of it.
-    fn lost(&mut self, member: &Member, defect: Defect, following: Option<&Member>) -> Result<()> {
-        let name = segment_file(member.number, SegmentFile::Log);
-        let problem = if defect == Defect::Missing {
-            "it is missing".to_owned()
-        } else {
-            format!("its header is damaged ({defect}); salvage may know what was in it")
-        };
-        let after = match following {
-            Some(following) => first_readable(&following.content)?,
-            None => None,
-        };
-        let base = self
-            .base_of(member.number)
-            .or(self.lost_base_of(member.number));
-        let (Some(base), Some(next)) = (base, member.next.or(after)) else {
-            if defect != Defect::Missing {
-                let problem = format!("{problem}; nothing tells which records it held");
-                let step = set_aside(&self.laid_out.view, &name, problem)?;
-                self.steps.push(step);
-            }
-            return Ok(());
-        };
-        let identity = self.laid_out.identity;
-        let header = SegmentHeader {
-            queue: identity.queue,
-            number: member.number,
-            epoch: self.epoch_of(following),
-            salt: self.salt_of(member.number, base, next),
-            integrity: identity.integrity,
-        };
-        let (start, chain) = self.start_of(&header, base);
-        let time = match following.map(|following| &following.content) {
-            Some(Content::Started(segment)) => segment.started_at,
-            Some(_) | None => 0,
-        };
-        let (draft, mended) = whole_gap(
-            &Beginning {
-                header,
-                start,
-                chain,
-                time,
-                watermark: self.bounds.survey.watermark,
-            },
-            base..next,
-            member,
-            following.is_none(),
-        );
-        let lost = mended.lost.clone();
-        let file = self.empty(&header)?;
-        self.push(draft, problem, lost)?;
-        let segment = file.begin(start, base, chain);
-        self.go_on(&segment, &mended);
-        Ok(())
-    }
-
-    /// Any file will do: nothing is read of it.
-    fn empty(&self, header: &SegmentHeader) -> Result<NewSegment> {
-        let file = self
-            .laid_out
-            .view
-            .open(crate::format::IDENTITY, Access::Read)?;
-        Ok(NewSegment {
-            file,
-            header: *header,
-        })
     }
 
     /// Durable records that should follow the last segment are in one that cannot be read, or gone.
@@ -282,7 +212,7 @@ impl Planner<'_> {
     }
 
     /// The first sequence of segment `number`, as far as it is known.
-    fn base_of(&self, number: SegmentNumber) -> Option<Sequence> {
+    pub(super) fn base_of(&self, number: SegmentNumber) -> Option<Sequence> {
         let first = self
             .bounds
             .state
@@ -294,19 +224,8 @@ impl Planner<'_> {
             .or(is_very_first.then_some(Sequence::ZERO))
     }
 
-    /// The first sequence of segment `number`, which is lost: with those between it and the log's
-    /// first one, of which nothing can be read either.
-    fn lost_base_of(&self, number: SegmentNumber) -> Option<Sequence> {
-        let state = self.bounds.state;
-        let stated = state.filter(|state| state.first_segment <= number);
-        let is_from_the_first = self.bounds.first == SegmentNumber::new(1);
-        stated
-            .map(|state| state.first_base)
-            .or(is_from_the_first.then_some(Sequence::ZERO))
-    }
-
     /// The start of a segment that comes after what came before, and the chain there.
-    fn start_of(&self, header: &SegmentHeader, base: Sequence) -> (Start, Chain) {
+    pub(super) fn start_of(&self, header: &SegmentHeader, base: Sequence) -> (Start, Chain) {
         let stepped = |chain: Chain| match header.integrity {
             Integrity::Chained => chain.after_epoch(header.epoch, header.salt, base),
             Integrity::Crc32c => Chain::default(),
@@ -338,7 +257,7 @@ impl Planner<'_> {
     }
 
     /// The epoch for a segment that stands for a lost one.
-    fn epoch_of(&self, following: Option<&Member>) -> Epoch {
+    pub(super) fn epoch_of(&self, following: Option<&Member>) -> Epoch {
         let after = following.and_then(|following| match &following.content {
             Content::Started(segment) => Some(segment.header.epoch),
             Content::Headed(header, ..) => Some(header.epoch),
@@ -349,7 +268,7 @@ impl Planner<'_> {
     }
 
     /// Its salt: the same each time, and no other segment's.
-    fn salt_of(&self, number: SegmentNumber, base: Sequence, next: Sequence) -> u64 {
+    pub(super) fn salt_of(&self, number: SegmentNumber, base: Sequence, next: Sequence) -> u64 {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.laid_out.identity.queue.get());
         for value in [number.get(), base.get(), next.get()] {
@@ -360,7 +279,12 @@ impl Planner<'_> {
         u64::from_le_bytes(salt.unwrap_or_default())
     }
 
-    fn push(&mut self, draft: Draft, problem: String, lost: Vec<Range<Sequence>>) -> Result<()> {
+    pub(super) fn push(
+        &mut self,
+        draft: Draft,
+        problem: String,
+        lost: Vec<Range<Sequence>>,
+    ) -> Result<()> {
         let file = segment_file(draft.header.number, SegmentFile::Log);
         let kept = match place_of(&self.laid_out.view, &file) {
             Ok(place) => Some(PathBuf::from(place)),
@@ -393,7 +317,7 @@ fn start_place(segment: &Segment) -> ControlPlace {
 }
 
 /// The first record that can be read in a segment without a start frame.
-fn first_readable(content: &Content) -> Result<Option<Sequence>> {
+pub(super) fn first_readable(content: &Content) -> Result<Option<Sequence>> {
     let Content::Headed(header, file, _) = content else {
         return Ok(None);
     };

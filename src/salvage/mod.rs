@@ -38,7 +38,7 @@ pub use report::{FileState, ForeignQueue, LostConsumer, Salvaged, SalvagedConsum
 use crate::error::{Error, ErrorKind, Result};
 use crate::position::{QueueId, Sequence};
 use crate::rebuild::{ConsumerPlace, Rebuild, RebuildOptions};
-use crate::storage::{Directory, DiskDirectory};
+use crate::storage::{Directory, DiskDirectory, refuse_inside};
 use aside::Aside;
 use merge::Merge;
 use places::{Places, find_places};
@@ -92,12 +92,7 @@ pub fn salvage(
 ) -> Result<Salvaged> {
     let from = DiskDirectory::open(from.as_ref())?;
     let to = to.as_ref();
-    let absolute = std::path::absolute(to)
-        .map_err(|source| Error::io("find the absolute path of", to, source))?;
-    if absolute.starts_with(from.path()) {
-        let what = "the new queue would lie in the one that is only to be read";
-        return Err(Error::at(ErrorKind::InvalidInput, what, to));
-    }
+    refuse_inside(&from, to)?;
     let found = look(&from, options)?;
     let to: Arc<dyn Directory> = Arc::new(DiskDirectory::create(to)?);
     salvage_into(&from, &to, found, options)

@@ -21,6 +21,7 @@ mod disk;
 #[cfg(feature = "test-support")]
 pub mod fault;
 mod filesystem;
+mod inside;
 mod map;
 #[cfg(feature = "test-support")]
 pub mod memory;
@@ -37,6 +38,7 @@ use crate::error::{Error, ErrorKind, FullReason, Result};
 
 pub use disk::DiskDirectory;
 pub use filesystem::Filesystem;
+pub(crate) use inside::refuse_inside;
 pub use map::Map;
 pub(crate) use map::ProcessMark;
 

@@ -1,10 +1,12 @@
 //! Who a restored queue is: the same queue in a run of its own.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use forebay::backup::{backup_on, restore_on};
+use forebay::storage::Directory as _;
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{Queue, RecordId};
+use forebay::{ErrorKind, Queue, RecordId};
 
 use crate::stage::{RECORDS, assert_has_all, fill, filled, is_segment, open, options};
 
@@ -158,4 +160,22 @@ fn a_backup_has_what_a_queue_consists_of_and_nothing_else() {
     expected.push("MANIFEST".to_owned());
     expected.sort();
     assert_eq!(copy.names(), expected);
+}
+
+/// What is enqueued there would get the ids that the queue gives to other records.
+#[test]
+fn a_backup_is_not_opened_for_a_queue_whether_it_is_finished_or_not() {
+    let (memory, _queue) = filled(1);
+    let copy = backup_of(&memory);
+    let unfinished = copy.copy();
+    let manifest = copy.file_bytes("MANIFEST").expect("a backup");
+    unfinished.put_file("MANIFEST.tmp", &manifest);
+    unfinished.remove("MANIFEST").expect("memory works");
+    for place in [copy, unfinished] {
+        let before = place.fingerprint(|_| false);
+        let opened = options(2).open_on(Arc::new(place.clone()));
+        let error = opened.expect_err("a backup is no queue");
+        assert_eq!(error.kind(), ErrorKind::Foreign, "{error}");
+        assert_eq!(place.fingerprint(|_| false), before, "opening changed it");
+    }
 }

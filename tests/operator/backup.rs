@@ -188,3 +188,30 @@ fn a_backup_is_not_opened_for_a_queue_whether_it_is_finished_or_not() {
         }
     }
 }
+
+#[test]
+fn neither_copy_is_made_inside_of_what_it_is_made_of() {
+    let scene = scenes::whole();
+    let folder = scene.folder();
+    fs::create_dir(scene.path().join("snapshots")).ok();
+    let before = files(&scene.path());
+    for inside in ["q/snapshots", "q/snapshots/../new/place"] {
+        assert_eq!(
+            run(folder, &["backup", QUEUE, inside]).status.code(),
+            Some(2)
+        );
+        assert_eq!(
+            run(folder, &["salvage", QUEUE, inside]).status.code(),
+            Some(2)
+        );
+    }
+    assert!(files(&scene.path()) == before, "something was made");
+    assert_eq!(
+        run(folder, &["backup", QUEUE, "copy"]).status.code(),
+        Some(0)
+    );
+    let before = files(&folder.join("copy"));
+    let restored = run(folder, &["restore", "copy", "copy/again"]);
+    assert_eq!(restored.status.code(), Some(2));
+    assert!(files(&folder.join("copy")) == before, "something was made");
+}

@@ -10,6 +10,9 @@ use std::num::NonZero;
 
 use super::anchor::Anchor;
 
+/// More threads than any machine has use for.
+const JOBS_MAX: usize = 256;
+
 /// What [`verify`](super::verify()) looks at.
 ///
 /// # Examples
@@ -35,7 +38,8 @@ impl VerifyOptions {
     }
 
     /// How many segments are read at once, each by a thread of its own. 0 is the default: one less
-    /// than the machine runs at once, so that a writer beside keeps its place, and at least 1.
+    /// than the machine runs at once, so that a writer beside keeps its place, and at least 1. More
+    /// than 256 are as many as that.
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = NonZero::new(jobs);
@@ -82,7 +86,7 @@ impl VerifyOptions {
             let all = std::thread::available_parallelism().map_or(1, NonZero::get);
             all.saturating_sub(1).max(1)
         };
-        self.jobs.map_or_else(spare, NonZero::get)
+        self.jobs.map_or_else(spare, NonZero::get).min(JOBS_MAX)
     }
 }
 

@@ -4,6 +4,15 @@ use crate::table::Bug;
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
+        name: "backup-opened-for-a-queue",
+        breaks: "I3",
+        file: "log/open.rs",
+        within: "fn open(",
+        find: "refuse_backup(directory)?;",
+        replace: "",
+        killer: "backup identity::a_backup_is_not_opened_for_a_queue_whether_it_is_finished_or_not",
+    },
+    Bug {
         name: "backup-of-cursors-before-its-first-record",
         breaks: "I12",
         file: "backup/claims.rs",

@@ -4,6 +4,24 @@ use crate::table::Bug;
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
+        name: "salvaged-run-over-what-is-no-frame",
+        breaks: "Salvage",
+        file: "salvage/places.rs",
+        within: "fn note(",
+        find: "!self.apart",
+        replace: "true",
+        killer: "rebuild salvaging::records_behind_damaged_padding_come_out",
+    },
+    Bug {
+        name: "epochs-told-by-headers-alone",
+        breaks: "Salvage",
+        file: "salvage/epochs.rs",
+        within: "pub(super) fn settle(",
+        find: "known.push((first, file.epoch));",
+        replace: "",
+        killer: "rebuild salvaging::several_segments_in_a_row_without_their_headers_have_the_epochs_that_the_chain_tells",
+    },
+    Bug {
         name: "rebuilt-queue-keeps-the-epoch",
         breaks: "I3",
         file: "rebuild/commit.rs",

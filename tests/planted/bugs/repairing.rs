@@ -5,6 +5,24 @@ use crate::table::Bug;
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
+        name: "repair-beside-a-foreign-identity",
+        breaks: "Repair",
+        file: "repair/files.rs",
+        within: "pub(super) fn lay_out(",
+        find: "headers.all(|header| header.queue != queue)",
+        replace: "headers.all(|_| false)",
+        killer: "it_crash repair::outcome::beside_the_identity_of_another_queue_nothing_is_touched",
+    },
+    Bug {
+        name: "stand-in-that-names-a-lost-segment",
+        breaks: "Repair",
+        file: "repair/segments.rs",
+        within: "fn start_of(",
+        find: "self.bounds.first.min(header.number)",
+        replace: "header.number",
+        killer: "it_crash repair::outcome::every_undamaged_record_is_there_and_every_other_one_is_named",
+    },
+    Bug {
         name: "gap-told-to-nobody",
         breaks: "Repair",
         file: "consumer/front.rs",

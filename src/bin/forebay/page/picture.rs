@@ -10,6 +10,8 @@ use super::strip::{Bar, WIDTH, rows};
 use super::text::{counted, escaped, grouped, real, titled};
 use crate::{facts, units};
 
+/// Beyond these a bar is red enough.
+const FINDINGS_DRAWN: usize = 500;
 const BAR_HEIGHT: f64 = 46.0;
 /// From one consumer's name to the one above it.
 const LEVEL_HEIGHT: f64 = 17.0;
@@ -128,7 +130,7 @@ fn title_of(bar: &Bar) -> String {
 }
 
 fn draw_damage(drawing: &mut String, row: &[Bar], findings: &[Finding], y: f64) {
-    for finding in findings {
+    for finding in findings.iter().take(FINDINGS_DRAWN) {
         let range = &finding.records;
         for bar in row {
             let Some((base, next)) = bar.base.zip(bar.next) else {
