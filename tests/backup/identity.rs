@@ -126,7 +126,7 @@ fn a_damaged_queue_is_copied_as_it_is_and_the_report_says_so() {
     assert_eq!(lost.end.since(lost.start), 1);
     assert_eq!(copy.file_bytes(&segment), Some(bytes));
     let place = restored(&copy);
-    let directory = std::sync::Arc::new(place.clone());
+    let directory = Arc::new(place.clone());
     let queue = options(2).open_existing().open_on(directory);
     queue.expect("damage is left to readers");
 }
