@@ -122,26 +122,27 @@ fn what_another_drain_delivered_meanwhile_is_not_parked() -> forebay::Result<()>
 #[test]
 fn what_is_read_behind_an_event_that_cannot_be_decoded_does_not_overtake_it() -> forebay::Result<()>
 {
+    // More than one read brings, and more handed out than half of that.
     let folder = folder();
-    let buffer = filled(&folder, 135);
+    let buffer = filled(&folder, 525);
     buffer.queue().enqueue(&[0xFF; 9])?;
-    (0..200).try_for_each(|event| buffer.enqueue(&event))?;
-    let upstream = Upstream::new(130, |_| Answer::Hold);
+    (0..700).try_for_each(|event| buffer.enqueue(&event))?;
+    let upstream = Upstream::new(520, |_| Answer::Hold);
     let keeper = Keeper::new();
     let mut drain = Task::new(buffer.drain_and_send(&upstream));
     keeper.hold_up(&mut drain);
-    while upstream.offered().len() < 130 {
+    while upstream.offered().len() < 520 {
         assert!(drain.poll().is_pending());
     }
     // The thread has been sent for more by now; what it will bring is behind the bad one.
     (0..7).for_each(|event| upstream.release(event, Ok(())));
     assert!(drain.poll().is_pending());
-    assert_eq!(upstream.offered().len(), 135);
+    assert_eq!(upstream.offered().len(), 525);
     keeper.open.send(()).expect("the thread waits");
-    (7..135).for_each(|event| upstream.release(event, Ok(())));
-    assert_eq!(drain.finish()?, 135);
-    assert_eq!(upstream.offered(), (0..135).collect::<Vec<_>>());
-    assert_eq!(buffer.len()?, 201);
+    (7..525).for_each(|event| upstream.release(event, Ok(())));
+    assert_eq!(drain.finish()?, 525);
+    assert_eq!(upstream.offered(), (0..525).collect::<Vec<_>>());
+    assert_eq!(buffer.len()?, 701);
     Ok(())
 }
 
