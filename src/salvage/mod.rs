@@ -7,7 +7,7 @@
 //!    noted, as runs (`places.rs`). A file whose header is gone tells by itself how its checksums
 //!    are masked (`framing.rs`).
 //! 3. The runs are read again side by side, in the order of their sequences, into a
-//!    [`Rebuild`](crate::rebuild::Rebuild) (`merge.rs`). Of several records with one sequence the
+//!    [`Rebuild`] (`merge.rs`). Of several records with one sequence the
 //!    one of the newest epoch goes out; the others are kept beside the new queue (`aside.rs`).
 //!
 //! So memory grows with the damage, not with the records. The queue itself is only read.
