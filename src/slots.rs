@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Defect, Pair, Slot, narrow, temporary};
 use crate::position::QueueId;
 use crate::storage::{Access, Directory, File, open_if_there, read_whole};
@@ -46,6 +46,19 @@ pub(crate) fn read_slots<S: Slot>(
     };
     let bytes = read_whole(&*file, narrow(Pair::<S>::FILE_BYTES))?;
     Ok(Some(Pair::decode(&bytes)))
+}
+
+/// A file of a later release is not damaged, and nothing may be decided without it.
+pub(crate) fn refuse_future<S: Slot>(
+    directory: &dyn Directory,
+    name: &str,
+    pair: &Pair<S>,
+) -> Result<()> {
+    let Some(defect) = pair.future_version() else {
+        return Ok(());
+    };
+    let path = directory.path().join(name);
+    Err(defect.into_error(ErrorKind::Corrupt, "a file of the queue", &path))
 }
 
 impl<S: Slot + Clone> SlotFile<S> {

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::claims::list_if_there;
 use super::manifest::{FOLDERS, Flaw, MANIFEST_VERSION, Manifest, ManifestFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{MANIFEST, SNAPSHOTS, narrow};
 use crate::storage::{
-    Access, Directory, DiskDirectory, File, open_if_there, read_range, read_whole,
+    Access, Directory, DiskDirectory, File, list_if_there, open_if_there, read_range, read_whole,
 };
 
 /// What is read at once.

@@ -8,7 +8,7 @@ use crate::format::{
     snapshot_file, snapshot_of,
 };
 use crate::position::{QueueId, SegmentNumber};
-use crate::storage::{Access, Directory, File, open_if_there, read_whole};
+use crate::storage::{Access, Directory, File, list_if_there, open_if_there, read_whole};
 
 /// How often to look at most until nothing was reclaimed meanwhile, or a file holds still.
 const LOOKS_MAX: usize = 16;
@@ -114,12 +114,4 @@ fn read_slots_at_rest<S: Slot>(directory: &dyn Directory, name: &str) -> Result<
         before = Some(bytes);
     }
     Ok(before)
-}
-
-/// The names in `folder`; none where it is not there.
-pub(super) fn list_if_there(directory: &dyn Directory, folder: &str) -> Result<Vec<String>> {
-    match directory.list(folder) {
-        Err(error) if error.is_missing() => Ok(Vec::new()),
-        listed => listed,
-    }
 }

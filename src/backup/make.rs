@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::claims::list_if_there;
 use super::copier::Copier;
 use super::damage::{Finding, Found, find_damage};
 use super::manifest::Manifest;
@@ -13,7 +12,7 @@ use super::report::BackupReport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{BLOCK_BYTES, IDENTITY, Identity, MANIFEST, SEGMENTS, narrow, temporary};
 use crate::storage::{
-    Access, Directory, DiskDirectory, File, open_if_there, read_whole, refuse_inside,
+    Access, Directory, DiskDirectory, File, list_if_there, open_if_there, read_whole, refuse_inside,
 };
 
 /// How often a queue is gone through at most.

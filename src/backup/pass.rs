@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::claims::{Claims, list_if_there, read_state};
+use super::claims::{Claims, read_state};
 use super::copier::Copier;
 use super::manifest::{FOLDERS, is_name_of_a_queue};
 use super::segments::{list_segments, settled_bytes};
 use crate::error::Result;
 use crate::format::{IDENTITY, KEYS, QUARANTINE, SegmentFile, segment_file};
 use crate::position::{Epoch, QueueId, SegmentNumber};
-use crate::storage::{Access, Directory, File, open_if_there};
+use crate::storage::{Access, Directory, File, list_if_there, open_if_there};
 
 /// How many segments are held open at a time, so that they can be read though they are deleted.
 const OPEN_MAX: usize = 128;

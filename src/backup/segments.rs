@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::claims::list_if_there;
 use crate::error::Result;
 use crate::format::{BLOCK_BYTES, SEGMENTS, SegmentFile, segment_file};
 use crate::position::{Offset, QueueId, SegmentNumber};
 use crate::segment::{Ending, Segment, is_zero_from, read_header, scan};
-use crate::storage::{Access, Directory, File, open_if_there};
+use crate::storage::{Access, Directory, File, list_if_there, open_if_there};
 
 /// How often to look for a frame that is not there yet, and how long to wait in between: a tenth of
 /// a second, for a queue that ends in half a frame.

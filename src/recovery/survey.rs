@@ -9,15 +9,14 @@
 use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{
     CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE, SEGMENTS, STATE,
-    SegmentFile, SegmentHeader, Slot, Start, StateSlot, consumer_of, cursor_file, is_zero,
-    segment_file,
+    SegmentFile, SegmentHeader, Start, StateSlot, consumer_of, cursor_file, is_zero, segment_file,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::{
     NewSegment, Segment, SegmentScan, is_zero_from, read_header, scan, scan_unstarted,
 };
-use crate::slots::read_slots;
-use crate::storage::{Access, Directory, open_if_there, read_range, read_whole};
+use crate::slots::{read_slots, refuse_future};
+use crate::storage::{Access, Directory, list_if_there, open_if_there, read_range, read_whole};
 
 /// Bytes after a clean end that must be zero, or past the end of the file.
 const GUARD_BYTES: usize = 64;
@@ -155,13 +154,6 @@ fn list_segments(directory: &dyn Directory, survey: &mut Survey) -> Result<()> {
     Ok(())
 }
 
-fn list_if_there(directory: &dyn Directory, folder: &str) -> Result<Vec<String>> {
-    match directory.list(folder) {
-        Err(error) if error.is_missing() => Ok(Vec::new()),
-        listed => listed,
-    }
-}
-
 fn read_state(directory: &dyn Directory, own: &Identity, survey: &mut Survey) -> Result<()> {
     let Some(pair) = read_slots::<StateSlot>(directory, STATE)? else {
         return Ok(());
@@ -228,15 +220,6 @@ fn unreadable(directory: &dyn Directory, name: &str, pair: &Pair<CursorSlot>) ->
         expected: defect.expected(),
         found: defect.found(),
     })
-}
-
-/// A file of a later release is not damaged, and nothing may be decided without it.
-fn refuse_future<S: Slot>(directory: &dyn Directory, name: &str, pair: &Pair<S>) -> Result<()> {
-    let Some(defect) = pair.future_version() else {
-        return Ok(());
-    };
-    let path = directory.path().join(name);
-    Err(defect.into_error(ErrorKind::Corrupt, "a file of the queue", &path))
 }
 
 /// Whether nothing but zeros follows the end that a clean close stated.

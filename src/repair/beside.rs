@@ -8,7 +8,9 @@ use crate::format::{
     CursorSlot, Defect, Identity, KEYS, KeyFile, SNAPSHOTS, SnapshotHeader, StateSum, consumer_id,
     cursor_file, narrow, wide,
 };
-use crate::storage::{Access, Directory, File, open_if_there, read_range, read_whole};
+use crate::storage::{
+    Access, Directory, File, list_if_there, open_if_there, read_range, read_whole,
+};
 
 /// Bytes of a snapshot read at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -37,10 +39,7 @@ pub(super) fn plan_beside(
             steps.push(set_aside(directory, &cursor_file(name), problem)?);
         }
     }
-    let mut names = match directory.list(SNAPSHOTS) {
-        Err(error) if error.is_missing() => Vec::new(),
-        listed => listed?,
-    };
+    let mut names = list_if_there(directory, SNAPSHOTS)?;
     names.sort_unstable();
     for last in names.iter().filter(|last| last.ends_with(SNAPSHOT_SUFFIX)) {
         let name = format!("{SNAPSHOTS}/{last}");

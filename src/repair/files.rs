@@ -14,7 +14,7 @@ use crate::format::{
 use crate::position::{QueueId, SegmentNumber};
 use crate::segment::Segment;
 use crate::slots::read_slots;
-use crate::storage::{Access, Directory, open_if_there, read_range, read_whole};
+use crate::storage::{Access, Directory, list_if_there, open_if_there, read_range, read_whole};
 
 /// What a file is called while others get their names back.
 const PARKED_SUFFIX: &str = ".parked";
@@ -104,10 +104,7 @@ pub(super) fn set_aside(
 }
 
 fn find_files(directory: &dyn Directory) -> Result<Vec<Found>> {
-    let mut names = match directory.list(SEGMENTS) {
-        Err(error) if error.is_missing() => Vec::new(),
-        listed => listed?,
-    };
+    let mut names = list_if_there(directory, SEGMENTS)?;
     names.sort_unstable();
     let mut files = Vec::new();
     for last in names {

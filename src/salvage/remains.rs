@@ -2,12 +2,12 @@
 
 use crate::error::{ErrorKind, Result};
 use crate::format::{
-    CURSORS, CursorSlot, Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, SNAPSHOTS, STATE, Slot,
-    StateSlot, consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
+    CURSORS, CursorSlot, Defect, IDENTITY, Identity, KEYS, KeyFile, SNAPSHOTS, STATE, StateSlot,
+    consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
 };
 use crate::position::{Epoch, QueueId, Sequence};
-use crate::slots::read_slots;
-use crate::storage::{Access, Directory, open_if_there, read_whole};
+use crate::slots::{read_slots, refuse_future};
+use crate::storage::{Access, Directory, list_if_there, open_if_there, read_whole};
 
 /// What is left besides segments.
 #[derive(Debug)]
@@ -140,20 +140,9 @@ fn read_keys(from: &dyn Directory) -> Result<Option<KeyFile>> {
     Ok(KeyFile::decode(&bytes).ok())
 }
 
-fn refuse_future<S: Slot>(from: &dyn Directory, name: &str, pair: &Pair<S>) -> Result<()> {
-    let Some(defect) = pair.future_version() else {
-        return Ok(());
-    };
-    let path = from.path().join(name);
-    Err(defect.into_error(ErrorKind::Corrupt, "a file of the queue", &path))
-}
-
 /// The names in `folder`, in order; none where there is no such folder.
 pub(super) fn names_in(from: &dyn Directory, folder: &str) -> Result<Vec<String>> {
-    let mut names = match from.list(folder) {
-        Err(error) if error.is_missing() => return Ok(Vec::new()),
-        listed => listed?,
-    };
+    let mut names = list_if_there(from, folder)?;
     names.sort_unstable();
     Ok(names)
 }

@@ -209,6 +209,14 @@ pub(crate) fn open_if_there(
     }
 }
 
+/// The names in `folder`, in no order; none where there is no such folder.
+pub(crate) fn list_if_there(directory: &dyn Directory, folder: &str) -> Result<Vec<String>> {
+    match directory.list(folder) {
+        Err(error) if error.is_missing() => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
 /// Reads `length` bytes of `file` from `offset`; fewer where the file ends before.
 pub(crate) fn read_range(file: &dyn File, offset: u64, length: usize) -> Result<Vec<u8>> {
     let available = file.length()?.saturating_sub(offset);

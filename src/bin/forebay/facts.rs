@@ -8,6 +8,8 @@ use forebay::inspect::{
 use forebay::{Corruption, Integrity, TornTail};
 use serde_json::{Value, json};
 
+use crate::units;
+
 /// One JSON object of all that was found.
 pub(crate) fn of_inspection(found: &Inspection) -> Value {
     let opening = &found.opening;
@@ -50,7 +52,7 @@ pub(crate) fn of_segment(segment: &SegmentView) -> Value {
         "next": segment.next.map(u64::from),
         "records": segment.records,
         "frame_bytes": segment.frame_bytes,
-        "chain": segment.chain.map(|chain| hex(&chain)),
+        "chain": segment.chain.map(|chain| units::hex(&chain)),
         "epoch": segment.epoch.map(|epoch| epoch.to_string()),
         "begun_unix_ms": segment.begun.map(unix_ms),
         "file_bytes": segment.file_bytes,
@@ -130,16 +132,5 @@ fn of_snapshot(snapshot: &SnapshotView) -> Value {
         "covers": snapshot.covers.map(u64::from),
         "file_bytes": snapshot.file_bytes,
         "defect": snapshot.defect,
-    })
-}
-
-/// `bytes` in hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
     })
 }

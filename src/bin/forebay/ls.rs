@@ -107,7 +107,7 @@ fn cells(segment: &SegmentView, now: SystemTime) -> Vec<String> {
         begun.map_or_else(|| "-".to_owned(), |age| format!("{age} ago")),
         or_dash(segment.epoch),
         or_dash(segment.chain.map(|chain| {
-            let mut digits = facts::hex(&chain);
+            let mut digits = units::hex(&chain);
             digits.truncate(CHAIN_DIGITS);
             digits
         })),

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use clap::ValueEnum;
 use forebay::Record;
 
-use crate::record_json::{RecordJson, append_hex};
+use crate::record_json::RecordJson;
+use crate::units::append_hex;
 
 /// How a record is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use forebay::{Epoch, Record, Sequence};
 use serde::{Deserialize, Serialize};
 
+use crate::units;
+
 /// One record. The payload is text where it can be.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +48,7 @@ impl<'a> RecordJson<'a> {
             epoch: record.epoch.to_string(),
             kind: record.kind,
             time_ns: nanoseconds(record.enqueued_at),
-            key: record.key.map(|key| hex(&key)),
+            key: record.key.map(|key| units::hex(&key)),
             text: text.map(Cow::Borrowed),
             base64: base64.map(Cow::Owned),
         }
@@ -118,22 +120,6 @@ impl<'a> PayloadJson<'a> {
             Self::Text(text) => ("text", text.into()),
             Self::Base64(base64) => ("base64", base64.into()),
         }
-    }
-}
-
-/// Two digits a byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = Vec::with_capacity(bytes.len().saturating_mul(2));
-    append_hex(bytes, &mut text);
-    String::from_utf8(text).unwrap_or_default()
-}
-
-/// Adds two digits a byte to `out`.
-pub(crate) fn append_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'?');
-    for byte in bytes {
-        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
 }
 

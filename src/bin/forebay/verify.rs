@@ -270,7 +270,7 @@ fn told(outcome: AnchorOutcome) -> String {
         AnchorOutcome::Differs { found } => {
             format!(
                 "differs, the history is another one: the chain is {}",
-                hex(&found)
+                units::hex(&found)
             )
         }
         AnchorOutcome::ProvenFrom(from) => {
@@ -286,11 +286,6 @@ fn told(outcome: AnchorOutcome) -> String {
         AnchorOutcome::NoChain => "cannot be proven, the queue has no chain".to_owned(),
         _ => "unknown".to_owned(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
 }
 
 fn as_json(found: &Verification, anchor: Option<Anchor>) -> Value {
@@ -349,7 +344,7 @@ fn anchor_as_json(anchor: Anchor, outcome: AnchorOutcome) -> Value {
     };
     let mut differing = None;
     if let AnchorOutcome::Differs { found } = outcome {
-        differing = Some(hex(&found));
+        differing = Some(units::hex(&found));
     }
     let mut proven_from = None;
     if let AnchorOutcome::ProvenFrom(from) = outcome {
@@ -357,7 +352,7 @@ fn anchor_as_json(anchor: Anchor, outcome: AnchorOutcome) -> Value {
     }
     json!({
         "sequence": anchor.sequence.get(),
-        "hash": hex(&anchor.hash),
+        "hash": units::hex(&anchor.hash),
         "outcome": name,
         "found": differing,
         "proven_from": proven_from,

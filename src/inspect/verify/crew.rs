@@ -29,6 +29,7 @@ pub(super) struct Crew<'a> {
     pub(super) members: &'a [Member],
     pub(super) orders: Orders<'a>,
     pub(super) progress: &'a (dyn Fn(Progress) + Sync),
+    total_bytes: u64,
     next: AtomicUsize,
     bytes: AtomicU64,
 }
@@ -41,7 +42,9 @@ impl<'a> Crew<'a> {
         orders: Orders<'a>,
         progress: &'a (dyn Fn(Progress) + Sync),
     ) -> Self {
+        let total_bytes = members.iter().map(|member| member.file_bytes);
         Self {
+            total_bytes: total_bytes.fold(0, u64::saturating_add),
             directory,
             ground,
             members,
@@ -132,10 +135,9 @@ impl<'a> Crew<'a> {
 
     fn tell(&self, bytes: u64) {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let total_bytes = self.members.iter().map(|member| member.file_bytes);
         (self.progress)(Progress {
             bytes: before.saturating_add(bytes),
-            total_bytes: total_bytes.fold(0, u64::saturating_add),
+            total_bytes: self.total_bytes,
         });
     }
 }

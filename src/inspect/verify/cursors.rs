@@ -12,15 +12,11 @@ use super::ground::Ground;
 use crate::error::Result;
 use crate::format::{CURSORS, CursorSlot, consumer_of, cursor_file};
 use crate::position::Offset;
-use crate::storage::Directory;
+use crate::storage::{Directory, list_if_there};
 
 /// What is wrong with them, by name. A spare slot that is bad is minor.
 pub(super) fn check_cursors(directory: &dyn Directory, ground: &Ground) -> Result<Vec<Finding>> {
-    let mut names = match directory.list(CURSORS) {
-        Ok(names) => names,
-        Err(error) if error.is_missing() => Vec::new(),
-        Err(error) => return Err(error),
-    };
+    let mut names = list_if_there(directory, CURSORS)?;
     names.sort_unstable();
     let mut findings = Vec::new();
     for consumer in names.iter().filter_map(|name| consumer_of(name)) {

@@ -14,7 +14,7 @@ use crate::inspect::settled::settled_glance;
 use crate::position::{QueueId, SegmentNumber, Sequence};
 use crate::recovery::RecoveryReport;
 use crate::slots::read_slots;
-use crate::storage::{Access, Directory, read_range};
+use crate::storage::{Access, Directory, list_if_there, read_range};
 
 /// What everything else is held against.
 #[derive(Debug)]
@@ -106,10 +106,7 @@ pub(in crate::inspect) fn is_reclaimed(
 }
 
 fn list_segments(directory: &dyn Directory) -> Result<Vec<SegmentNumber>> {
-    let listed = match directory.list(SEGMENTS) {
-        Err(error) if error.is_missing() => Vec::new(),
-        listed => listed?,
-    };
+    let listed = list_if_there(directory, SEGMENTS)?;
     let logs = listed.iter().filter_map(|name| SegmentFile::parse(name));
     let logs = logs.filter(|(_, file)| *file == SegmentFile::Log);
     let mut numbers: Vec<_> = logs.map(|(number, _)| number).collect();

@@ -14,18 +14,14 @@ use crate::format::{
     Defect, SNAPSHOTS, SnapshotHeader, StateSum, consumer_id, snapshot_file, snapshot_of, wide,
 };
 use crate::position::Offset;
-use crate::storage::{Access, Directory, File, open_if_there, read_range};
+use crate::storage::{Access, Directory, File, list_if_there, open_if_there, read_range};
 
 /// How much of a state is read at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// What is wrong with them, by name.
 pub(super) fn check_snapshots(directory: &dyn Directory, ground: &Ground) -> Result<Vec<Finding>> {
-    let mut names = match directory.list(SNAPSHOTS) {
-        Ok(names) => names,
-        Err(error) if error.is_missing() => Vec::new(),
-        Err(error) => return Err(error),
-    };
+    let mut names = list_if_there(directory, SNAPSHOTS)?;
     names.sort_unstable();
     let mut findings = Vec::new();
     for snapshot in names.iter().filter_map(|name| snapshot_of(name)) {

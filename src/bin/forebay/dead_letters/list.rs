@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::visit;
 use crate::failure::Failure;
-use crate::record_json::{PayloadJson, hex, nanoseconds};
+use crate::record_json::{PayloadJson, nanoseconds};
 use crate::{output, units};
 
 /// The columns before the reason.
@@ -79,7 +79,7 @@ fn as_json(letter: &DeadLetter) -> Value {
         "epoch": letter.record.epoch.to_string(),
         "record": letter.record.sequence.get(),
         "kind": letter.kind,
-        "key": letter.key.map(|key| hex(&key)),
+        "key": letter.key.map(|key| units::hex(&key)),
         "attempts": letter.attempts,
         "refusal": refusal(letter.refusal),
         "reason": letter.reason,

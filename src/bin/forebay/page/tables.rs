@@ -157,7 +157,7 @@ pub(super) fn segments(found: &Inspection) -> String {
 
 fn segment_cells(segment: &SegmentView) -> [String; 10] {
     let chain = segment.chain.map(|chain| {
-        let mut digits = facts::hex(&chain);
+        let mut digits = units::hex(&chain);
         digits.truncate(CHAIN_DIGITS);
         digits
     });
