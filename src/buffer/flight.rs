@@ -117,10 +117,7 @@ impl<'a, T: Send + 'a> Flight<'a, T> {
         self.events += deliveries.len();
         let flying = Box::pin(async move {
             let accepted = match deliveries.as_slice() {
-                [one] => match sink.accept(one).await {
-                    Ok(()) => Accepted::all(1),
-                    Err(refused) => Accepted::before(0, refused),
-                },
+                [one] => sink.accept(one).await.into(),
                 several => sink.accept_batch(several).await,
             };
             landings(deliveries, accepted)

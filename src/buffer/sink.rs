@@ -198,6 +198,13 @@ impl Accepted {
     }
 }
 
+/// The answer for one event.
+impl From<Result<(), SinkError>> for Accepted {
+    fn from(said: Result<(), SinkError>) -> Self {
+        said.map_or_else(|refused| Self::before(0, refused), |()| Self::all(1))
+    }
+}
+
 /// What an [`AsyncSink`] gives back for events that it was given together.
 pub type BatchFuture<'a> = Pin<Box<dyn Future<Output = Accepted> + Send + 'a>>;
 

@@ -32,7 +32,7 @@ where
     // A sink may panic when it is called as well as when it is polled.
     let accepted = caught(async {
         match deliveries {
-            [one] => accepted_one(sink.accept(one).await),
+            [one] => Accepted::from(sink.accept(one).await),
             several => sink.accept_batch(several).await,
         }
     });
@@ -44,13 +44,6 @@ where
         },
         Ok(Err(panic)) => unknown(format!("the sink panicked: {panic}")),
         Err(_elapsed) => unknown(format!("no answer within {timeout:?}")),
-    }
-}
-
-fn accepted_one(said: Result<(), SinkError>) -> Accepted {
-    match said {
-        Ok(()) => Accepted::all(1),
-        Err(refused) => Accepted::before(0, refused),
     }
 }
 
