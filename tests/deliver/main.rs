@@ -10,13 +10,15 @@ mod holes;
 mod order;
 mod parking;
 mod replaying;
+#[path = "../stage/tree.rs"]
+mod tree;
 mod upstream;
 mod writing;
 
-use std::path::Path;
-
 use forebay::{Delivery, EventBuffer, SendOptions, Sent, SinkError};
 use tempfile::TempDir;
+
+use self::tree::copy_tree;
 
 /// No events.
 const NOTHING: [u32; 0] = [];
@@ -57,18 +59,4 @@ fn drained(
     };
     let sent = buffer.drain_with(&mut sink, options);
     (offered, sent)
-}
-
-/// Copies a tree as killing its process now would leave it.
-fn copy_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("the copy's folder can be made");
-    for entry in std::fs::read_dir(from).expect("the tree can be listed") {
-        let entry = entry.expect("the tree can be listed");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a kind").is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file can be copied");
-        }
-    }
 }

@@ -3,6 +3,8 @@
 
 mod details;
 mod moments;
+#[path = "../stage/tree.rs"]
+mod tree;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use forebay::inspect::{Inspection, SegmentRole, inspect};
 use forebay::{
     ErrorKind, Host, Preallocate, Queue, QueueOptions, QueueStats, Sequence, SyncPolicy,
 };
+
+use self::tree::copy_tree;
 
 /// A machine without threads: what a queue does in the background it does when told to.
 #[derive(Debug)]
@@ -79,20 +83,6 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
         }
     }
     found
-}
-
-/// The queue as a kill at this moment would leave it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a new folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("room for a copy");
-        }
-    }
 }
 
 /// The segment files of a queue, in order.
@@ -172,7 +162,7 @@ fn a_killed_queue_shows_what_opening_would_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, killed) = (folder.path().join("queue"), folder.path().join("killed"));
     let queue = fill(&path);
-    copy(&path, &killed);
+    copy_tree(&path, &killed);
     let found = inspect(&killed).expect("a queue");
     assert_agrees(&found, &queue.stats().expect("stats"));
     assert!(!found.opening.clean);
@@ -281,7 +271,7 @@ fn damage_below_the_watermark_is_told_as_opening_would() {
     queue.sync().expect("a working disk");
     queue.enqueue("states what is durable").expect("room");
     queue.sync().expect("a working disk");
-    copy(&path, &killed);
+    copy_tree(&path, &killed);
     damage(&segment_files(&killed)[0], 6000);
 
     let found = inspect(&killed).expect("a queue all the same");
@@ -319,7 +309,7 @@ fn looking_changes_no_byte_and_no_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, killed) = (folder.path().join("queue"), folder.path().join("killed"));
     let queue = fill(&path);
-    copy(&path, &killed);
+    copy_tree(&path, &killed);
     queue.close().expect("a clean close");
     damage(&segment_files(&killed)[1], 5000);
     for queue in [&path, &killed] {

@@ -8,3 +8,5 @@ mod model;
 mod queue;
 mod scene;
 mod snapshot;
+#[path = "../stage/tree.rs"]
+mod tree;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use forebay::{EventBuffer, GapReason, QueueOptions, SyncPolicy};
 
 use super::{Plain, drain, dropped};
-use crate::scene::{Heard, Recorder, copy_tree, folder};
+use crate::scene::{Heard, Recorder, folder};
+use crate::tree::copy_tree;
 
 #[test]
 fn the_oldest_goes_at_capacity_exactly_one_per_excess() -> forebay::Result<()> {

@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use forebay::{ErrorKind, EventBuffer, QueueOptions, SyncPolicy};
 
 use super::{Plain, drain};
-use crate::scene::{PATIENCE, copy_tree, folder, refused};
+use crate::scene::{PATIENCE, folder, refused};
+use crate::tree::copy_tree;
 
 #[test]
 fn events_leave_in_the_order_in_which_they_came() -> forebay::Result<()> {

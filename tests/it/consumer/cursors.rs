@@ -108,7 +108,7 @@ fn a_cursor_that_knows_more_than_the_log_is_refused() -> forebay::Result<()> {
     let folder = folder();
     let (path, old) = (folder.path().join("q"), folder.path().join("old"));
     make(&path)?;
-    crate::scene::copy_tree(&path, &old);
+    crate::tree::copy_tree(&path, &old);
     let queue = quick().open(&path)?;
     enqueue(&queue, 300..400)?;
     drain_exactly(&mut queue.consumer("a")?, 100..400)?;

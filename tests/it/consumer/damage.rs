@@ -8,7 +8,8 @@ use forebay::{
     Sequence,
 };
 
-use crate::scene::{at, copy_tree, drain, drain_exactly, enqueue, folder, payload, quick, refused};
+use crate::scene::{at, drain, drain_exactly, enqueue, folder, payload, quick, refused};
+use crate::tree::copy_tree;
 
 fn ends(name: &str, extension: &str) -> bool {
     Path::new(name)

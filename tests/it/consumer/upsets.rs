@@ -9,7 +9,8 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{ConsumerOptions, ErrorKind, Overflow, Preallocate, QueueOptions, Retention, Start};
 
 use crate::gate::{Gated, Held};
-use crate::scene::{PATIENCE, at, copy_tree, enqueue, folder, quick, refused, wait_until};
+use crate::scene::{PATIENCE, at, enqueue, folder, quick, refused, wait_until};
+use crate::tree::copy_tree;
 
 /// One write at a time, and nothing else in between.
 fn plain() -> QueueOptions {

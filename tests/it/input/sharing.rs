@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use forebay::{ErrorKind, EventBuffer, Queue, QueueOptions};
 
-use crate::scene::{copy_tree, drain_exactly, enqueue, folder, quick, refused, snapshot};
+use crate::scene::{drain_exactly, enqueue, folder, quick, refused, snapshot};
+use crate::tree::copy_tree;
 
 const HOLD: &str = "FOREBAY_TEST_HOLD";
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use forebay::{ErrorKind, Queue};
 
-use crate::scene::{at, copy_tree, enqueue, folder, quick, refused, snapshot};
+use crate::scene::{at, enqueue, folder, quick, refused, snapshot};
+use crate::tree::copy_tree;
 
 /// Raises the version of the structure at each of `offsets` of `file`, sealed as a later release
 /// would have: magic, version, length of the body, body, checksum of all that.

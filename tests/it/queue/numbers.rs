@@ -199,7 +199,7 @@ fn an_epoch_stays_over_a_clean_close_and_changes_after_a_kill() -> forebay::Resu
     let queue = Queue::open(&path)?;
     let (epoch, id) = (queue.epoch(), queue.id());
     queue.enqueue(b"a")?;
-    crate::scene::copy_tree(&path, &image);
+    crate::tree::copy_tree(&path, &image);
     drop(queue);
     let queue = Queue::open(&path)?;
     assert_eq!((queue.epoch(), queue.id()), (epoch, id));
@@ -219,7 +219,7 @@ fn a_record_names_the_epoch_that_wrote_it() -> forebay::Result<()> {
     let queue = Queue::open(&path)?;
     let before = queue.epoch();
     queue.enqueue(b"a")?;
-    crate::scene::copy_tree(&path, &image);
+    crate::tree::copy_tree(&path, &image);
     let killed = Queue::open(&image)?;
     killed.enqueue(b"b")?;
     let mut epochs = Vec::new();
@@ -274,7 +274,7 @@ fn the_report_tells_created_closed_and_killed_apart() -> forebay::Result<()> {
     let queue = QueueOptions::new().open(&path)?;
     assert!(queue.recovery().created);
     enqueue(&queue, 0..5)?;
-    crate::scene::copy_tree(&path, &image);
+    crate::tree::copy_tree(&path, &image);
     queue.close()?;
 
     let queue = quick().open(&path)?;

@@ -365,7 +365,7 @@ fn a_file_of_keys_of_another_queue_or_of_a_longer_log_is_refused() -> Result<()>
 
     // What a backup of the log brings back while the keys stay.
     let backup = folder.path().join("backup");
-    crate::scene::copy_tree(&other, &backup);
+    crate::tree::copy_tree(&other, &backup);
     let queue = quick().open(&other)?;
     once(&queue, 1)?;
     pass_segments(&queue, 40)?;

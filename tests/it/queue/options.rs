@@ -134,7 +134,7 @@ fn either_integrity_survives_a_kill_and_is_kept() -> forebay::Result<()> {
         let (path, image) = (folder.path().join("q"), folder.path().join("image"));
         let queue = quick().integrity(made).open(&path)?;
         enqueue(&queue, 0..200)?;
-        crate::scene::copy_tree(&path, &image);
+        crate::tree::copy_tree(&path, &image);
         let killed = quick().integrity(asked).open(&image)?;
         enqueue(&killed, 200..400)?;
         killed.sync()?;
@@ -162,7 +162,7 @@ fn padded_commits_of_every_length_read_back() -> forebay::Result<()> {
                 queue.enqueue(vec![7; *length])?;
                 queue.sync()?;
             }
-            crate::scene::copy_tree(&path, &image);
+            crate::tree::copy_tree(&path, &image);
             drop(queue);
             for place in [&path, &image] {
                 let queue = options().open(place)?;

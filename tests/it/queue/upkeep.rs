@@ -180,7 +180,7 @@ fn sequences_go_on_after_everything_was_reclaimed() -> forebay::Result<()> {
     enqueue(&queue, 0..500)?;
     drain_exactly(&mut queue.consumer("a")?, 0..500)?;
     wait_for_one_segment(&queue);
-    crate::scene::copy_tree(&path, &image);
+    crate::tree::copy_tree(&path, &image);
     drop(queue);
     for place in [&path, &image] {
         let queue = quick().open(place)?;

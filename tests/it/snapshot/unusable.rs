@@ -5,7 +5,8 @@ use std::path::Path;
 use forebay::{Error, ErrorKind, Queue, Result};
 
 use super::{edit, file, lines, mend, names, open, recover, save, save_bytes};
-use crate::scene::{at, copy_tree, enqueue, folder, refused};
+use crate::scene::{at, enqueue, folder, refused};
+use crate::tree::copy_tree;
 
 type Change = fn(&mut Vec<u8>);
 
