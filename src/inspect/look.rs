@@ -83,6 +83,8 @@ pub fn inspect_on(directory: &dyn Directory) -> Result<Inspection> {
     let lowest = consumers.iter().filter_map(|consumer| consumer.next).min();
     let floor = look.dropped.max(lowest.unwrap_or_default());
     let base = segments.iter().find_map(|segment| segment.base);
+    // A log that was emptied has no segment to tell.
+    let base = base.or(look.survey.state.map(|state| state.first_base));
     let next = look.end.next;
     let mut records = Records::new(directory, &look, &segments);
     let waits = (floor < next).then_some(floor);

@@ -84,10 +84,12 @@ impl Log {
             return appended;
         }
         // What nobody needs goes before anybody is refused, and before a record is given up.
-        if self.free_room()? {
-            let again = self.append_once(records, acceptance);
-            if !again.as_ref().is_err_and(Error::is_disk_full) {
-                return again;
+        for make_room in [Self::free_room, Self::reclaim_room, Self::vacate] {
+            if make_room(self)? {
+                let again = self.append_once(records, acceptance);
+                if !again.as_ref().is_err_and(Error::is_disk_full) {
+                    return again;
+                }
             }
         }
         if self.settings.overflow == Overflow::DropOldest && self.drop_oldest_segment()? {
@@ -107,6 +109,16 @@ impl Log {
             synced?;
         }
         Ok(freed)
+    }
+
+    /// Deletes the segments that nobody needs, which the background may be about to do. Whether
+    /// there was any.
+    fn reclaim_room(&self) -> Result<bool> {
+        match self.reclaim() {
+            // The keys in them found no room.
+            Err(error) if error.is_disk_full() => Ok(false),
+            reclaimed => reclaimed.map(|count| count > 0),
+        }
     }
 
     fn append_once(&self, records: &[Prepared<'_>], acceptance: Acceptance) -> Result<Appended> {

@@ -298,6 +298,11 @@ impl Appends {
         }
     }
 
+    /// Whether nothing waits to be written, nor is on its way to the file or the medium.
+    pub(super) fn is_written_out(&self) -> bool {
+        self.pending.is_empty() && !self.writing && !self.committing && self.unsettled.is_empty()
+    }
+
     /// Frame bytes of the whole log that are in the file, up to the last record.
     pub(super) fn written_bytes(&self) -> u64 {
         match &self.active {

@@ -125,7 +125,8 @@ impl Log {
     /// Makes `end` the end of its segment, for good.
     fn seal_at(&self, end: End, notices: &mut Notices) -> Result<std::result::Result<(), Defect>> {
         let number = end.position.segment;
-        if !number.is_some() {
+        if number < self.state.lock().newest().first_segment {
+            // Deleted, or about to be: all its records were delivered or dropped.
             return Ok(Ok(()));
         }
         let segment = match self.open_end(end)? {

@@ -35,6 +35,7 @@ mod state;
 mod table;
 mod trash;
 mod turn;
+mod vacate;
 mod watermark;
 
 use std::sync::Arc;

@@ -158,7 +158,7 @@ impl Log {
 
     /// Whether acknowledged records are kept that end where the segment `next` begins; what is
     /// below `dropped` was given up.
-    fn is_retained(&self, next: &Known, dropped: Sequence) -> bool {
+    pub(super) fn is_retained(&self, next: &Known, dropped: Sequence) -> bool {
         match &self.settings.retention {
             Retention::UntilAcked => false,
             Retention::KeepForever => true,
@@ -183,6 +183,11 @@ impl Log {
         if self.check().is_ok() && self.table.contains(segment.number()) {
             write_index(self.directory(), segment, index, end).ok();
         }
+    }
+
+    /// Deletes a segment that `STATE` says is not of the log.
+    pub(super) fn delete_now(&self, number: SegmentNumber) -> Result<u64> {
+        self.delete_segment(number, Haste::Now)
     }
 
     fn delete_segment(&self, number: SegmentNumber, haste: Haste) -> Result<u64> {
@@ -223,14 +228,13 @@ impl Log {
         Sequence::new(self.committed_floor.load(Ordering::Acquire))
     }
 
-    /// On a full disk: drops all records of the oldest segment and deletes it; false when there
-    /// is only the one that grows.
+    /// On a full disk: drops all records of the oldest segment and deletes it.
     pub(super) fn drop_oldest_segment(&self) -> Result<bool> {
         let Some(first) = self.table.first() else {
             return Ok(false);
         };
         let Some(second) = self.table.following(first) else {
-            return Ok(false);
+            return self.drop_only_segment();
         };
         let Some(next) = self.table.known(second)? else {
             return Ok(false);

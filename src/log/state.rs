@@ -106,6 +106,28 @@ impl State {
         self.commit(slot)
     }
 
+    /// Says, durably, that the log ends at `end`, and that of all before no segment is left: the next
+    /// one has the number `first` or a higher one. Not clean, so that opening makes the slot durable
+    /// before it deletes what is below `first`.
+    pub(super) fn commit_vacated(
+        &mut self,
+        end: End,
+        first: SegmentNumber,
+        floor: Sequence,
+    ) -> Result<()> {
+        let slot = self.changed(|slot| {
+            slot.clean = false;
+            slot.continues = false;
+            slot.damaged = false;
+            slot.end = end;
+            slot.first_segment = first;
+            slot.first_base = end.next;
+            slot.watermark = end.next;
+            slot.floor = slot.floor.max(floor).min(end.next);
+        });
+        self.commit(slot)
+    }
+
     /// Fails when the file holds what somebody else wrote.
     ///
     /// Between two syncs only one slot is written, by either, so what the other one wrote stays

@@ -222,7 +222,7 @@ fn unreadable(directory: &dyn Directory, name: &str, pair: &Pair<CursorSlot>) ->
     })
 }
 
-/// Whether nothing but zeros follows the end that a clean close stated.
+/// Whether the end that a clean slot states is there, and nothing follows it.
 fn quiet_after(
     directory: &dyn Directory,
     own: &Identity,
@@ -241,7 +241,7 @@ fn quiet_after(
                 return Ok(false);
             }
         }
-        return Ok(true);
+        return is_end_there(directory, own, state);
     }
     let name = segment_file(end.segment, SegmentFile::Log);
     let Some(file) = open_if_there(directory, &name, Access::Read)? else {
@@ -259,6 +259,21 @@ fn quiet_after(
     }
     let guard = read_range(&*file, end.offset.get(), GUARD_BYTES)?;
     Ok(is_zero(&guard))
+}
+
+/// Whether the segment is there in which the log ends and will not go on. One whose end is damaged
+/// need not be readable; one below the first is deleted, as nothing was left of the log.
+fn is_end_there(directory: &dyn Directory, own: &Identity, state: &StateSlot) -> Result<bool> {
+    let number = state.end.position.segment;
+    if !number.is_some() || number < state.first_segment {
+        return Ok(true);
+    }
+    let opened = Segment::open(directory, own.queue, number, Access::Read)?;
+    Ok(match opened {
+        Ok(_) => true,
+        Err(Defect::Missing) => false,
+        Err(_) => state.damaged,
+    })
 }
 
 /// Scans from the newest segment back to the one that holds the largest watermark known from

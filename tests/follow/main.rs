@@ -8,3 +8,4 @@ mod processes;
 mod reclaim;
 mod stage;
 mod starts;
+mod vacated;

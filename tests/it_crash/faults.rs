@@ -351,8 +351,11 @@ fn fill_disks_of_all_sizes() {
             "full disk",
         );
         ledger.ack(&mut consumer, 99).expect("acks need no space");
-        memory.set_capacity(None);
-        ledger.enqueue(&queue, 900).expect("there is space again");
+        if queue.next() > Sequence::ZERO {
+            ledger
+                .enqueue(&queue, 900)
+                .unwrap_or_else(|error| panic!("{pages} pages, all acknowledged: {error}"));
+        }
         ledger.ack(&mut consumer, 99).expect("acks need no space");
         queue.reclaim().expect("nothing fails");
         assert_eq!(consumer.next_sequence(), queue.next());

@@ -38,3 +38,4 @@ mod rules;
 mod shrinking;
 mod silence;
 mod snapshots;
+mod vacated;

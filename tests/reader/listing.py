@@ -3,7 +3,7 @@
 from blake3 import blake3
 from queue_files import cursor_name, index_name, segment_name
 from segment import Hole
-from structures import FOOTER, GAP, PADDING, START, footer_body
+from structures import FOOTER, GAP, HEADER_BLOCK, PADDING, START, footer_body
 
 _CONTROL_NAMES = {START: "start", FOOTER: "footer", PADDING: "padding", GAP: "gap"}
 
@@ -123,13 +123,17 @@ def _list_segment(listing, files, log, number, segment):
         listing.note(index_name(number), 0, defect)
 
 
+def _is_blank(segment):
+    """Whether nothing but a header was ever written into the file."""
+    return not any(segment.data) or not segment.header_defect and not any(segment.data[HEADER_BLOCK:])
+
+
 def _role(log, segment):
     """What the file is to the log."""
     if segment.number == log.end.segment:
         return "end"
     if segment.number not in log.numbers:
-        is_blank = segment.start_defect == "zeros" or not any(segment.data)
-        return "prepared" if is_blank and segment.number > log.end.segment else "stray"
+        return "prepared" if _is_blank(segment) and segment.number > log.end.segment else "stray"
     following = log.following(segment.number)
     if following and any(
         frame.is_footer and frame.offset == following.start_fields.previous_end
@@ -183,7 +187,8 @@ def _list_log(listing, files, log):
     for (number, offset), verdict in sorted(log.chain.verdicts.items()):
         if verdict == "bad":
             listing.find(segment_name(number), offset, "chain")
-    base = log.started[log.numbers[0]].base if log.numbers and log.numbers[0] in log.started else 0
+    base = log.state.first_base if log.is_emptied else 0
+    base = log.started[log.numbers[0]].base if log.numbers and log.numbers[0] in log.started else base
     listing.say(
         "log", segments=",".join(map(str, log.numbers)) or None, clean=log.is_clean,
         durable=log.durable, first=max(base, log.state.floor if log.state else 0), next=log.end.next, records=len(log.records),
@@ -203,5 +208,5 @@ def _list_torn(listing, segment, start):
     # The padding of a whole frame counts with it.
     tail = min((len(segment.data.rstrip(b"\0")) + 7) // 8 * 8, len(segment.data)) - start
     # A file that was only prepared is nobody's tail.
-    if tail > 0 and (start or segment.start_defect != "zeros"):
+    if tail > 0 and (start or not _is_blank(segment)):
         listing.say("torn", file=segment_name(segment.number), offset=start, bytes=tail)

@@ -43,6 +43,8 @@ class Log(Membership):
         # The sequence due, and where the frame would be that carries it.
         self._due = self.state.first_base if self.state else None
         self._place = (0, 0)
+        if self.is_emptied:
+            self._place = (self.state.end_segment, self.state.end_offset)
         # A defect until it is known what is readable after it: segment, offset, X, reason.
         self._pending = None
         # Records of a batch whose end was not seen yet.

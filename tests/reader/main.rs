@@ -6,6 +6,7 @@
 //! tests say loudly that they were skipped.
 
 mod agree;
+mod emptied;
 mod flips;
 mod golden;
 mod listing;

@@ -1,6 +1,6 @@
 """Which segments are the log, in which order, and what is proven durable."""
 
-from structures import STATE_CLEAN, STATE_CONTINUES
+from structures import STATE_CLEAN, STATE_CONTINUES, STATE_DAMAGED
 
 
 class Membership:
@@ -9,22 +9,34 @@ class Membership:
     def __init__(self, files):
         self.files = files
         self.state = files.state.effective
-        self.is_clean = self._is_clean()
         self.first = max(1, self.state.first_segment) if self.state else 1
+        # Of an emptied log nothing is left, its end neither.
+        self.is_emptied = bool(self.state) and 0 < self.state.end_segment < self.first
         self.started = {
             number: segment for number, segment in files.segments.items()
             if segment.is_started and number >= self.first
         }
+        self.is_clean = self._is_clean()
         self.numbers = self._numbers()
         self.durable = self._durable()
 
     def _is_clean(self):
         if not self.state or not self.state.flags & STATE_CLEAN:
             return False
-        if not self.state.end_segment:
+        if not self.state.flags & STATE_CONTINUES and any(
+            segment.header and not segment.header_defect
+            and number > self.state.end_segment and segment.header.epoch >= self.state.epoch
+            for number, segment in self.files.segments.items()
+        ):
+            return False
+        if not self.state.end_segment or self.is_emptied:
             return True
         segment = self.files.segments.get(self.state.end_segment)
-        if not segment or not segment.is_started:
+        if not segment:
+            return False
+        if self.state.flags & STATE_DAMAGED:
+            return True
+        if not segment.is_started:
             return False
         if self.state.flags & STATE_CONTINUES:
             return not any(segment.data[self.state.end_offset:self.state.end_offset + 64])
@@ -58,6 +70,8 @@ class Membership:
         numbers = [last] if last else []
         while numbers and not self.is_clean and (following := self._next_numbers(numbers[-1])):
             numbers += following
+        if self.is_emptied:
+            return numbers[1:]
         while numbers and numbers[0] > self.first:
             segment = self.started.get(numbers[0])
             if segment is None:

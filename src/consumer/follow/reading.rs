@@ -42,7 +42,10 @@ impl Reading {
         let mut looked_again = false;
         while self.next < self.durable() {
             if self.here.is_none() && !self.look_up()? {
-                self.judge(Defect::Missing, &mut looked_again)?;
+                // Where all there was is deleted, there is no segment to find it in.
+                if self.next < self.durable() {
+                    self.judge(Defect::Missing, &mut looked_again)?;
+                }
                 continue;
             }
             self.refresh()?;

@@ -296,6 +296,34 @@ fn refuse_open_refuses_known_damage_and_changes_nothing() {
 }
 
 #[test]
+fn a_last_segment_that_goes_missing_is_damage_however_the_queue_was_left() {
+    for is_recovered in [false, true] {
+        let memory = MemoryDirectory::new();
+        let queue = open(&memory, SyncPolicy::Always);
+        fill(&queue, 9, 900);
+        let left = if is_recovered {
+            // Opened and closed without a record: nothing will be appended to the segment.
+            let image = memory.process_kill();
+            open(&image, SyncPolicy::Always).close().expect("no fault");
+            image
+        } else {
+            queue.close().expect("no fault");
+            memory
+        };
+        let last = segments(&left).pop().expect("segments");
+        Directory::remove(&left, &last).expect("a file");
+        let strict = options(SyncPolicy::Always).corruption_policy(CorruptionPolicy::RefuseOpen);
+        let error = try_open(&left, strict).expect_err("durable records are gone");
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{is_recovered}: {error}");
+        let queue = open(&left, SyncPolicy::Always);
+        let told = &queue.recovery().corruption;
+        assert_eq!(told.len(), 1, "{is_recovered}: {told:?}");
+        assert_eq!(told[0].range.end.get(), 9, "{is_recovered}: {told:?}");
+        assert_eq!(queue.next().get(), 9);
+    }
+}
+
+#[test]
 fn a_bad_footer_with_whole_frames_before_it_costs_no_record() {
     // Case 33.
     let memory = closed(12, 900);

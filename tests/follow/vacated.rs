@@ -1,0 +1,68 @@
+//! A log whose only segment is deleted because it fills the device, at every moment of the writer's.
+
+use std::sync::Arc;
+
+use forebay::storage::memory::MemoryDirectory;
+use forebay::{GapReason, Queue, SyncPolicy};
+use parking_lot::Mutex;
+
+use crate::stage::{Seen, Stage, at, follow, open, payload, still};
+
+/// A queue that fills its device with one segment, all of it acknowledged; how many records it has.
+fn scene() -> (MemoryDirectory, Stage, Queue, u64) {
+    let memory = MemoryDirectory::with_capacity(16 * 4096);
+    let stage = Stage::new(&memory);
+    let queue = open(still(1, SyncPolicy::Always).segment_bytes(1 << 20), &stage);
+    let mut consumer = queue.consumer("c").expect("the only one");
+    while queue.enqueue(payload(0, queue.next().get())).is_ok() {}
+    let last = at(queue.next().get() - 1);
+    consumer.ack_through(last).expect("delivered");
+    let next = queue.next().get();
+    drop(consumer);
+    (memory, stage, queue, next)
+}
+
+#[test]
+fn a_follower_goes_on_behind_a_log_that_was_emptied_and_is_told_what_it_missed() {
+    let next = scene().3;
+    let mut gaps = 0;
+    for already in [0, 1, next / 2, next] {
+        let mut last = 1;
+        let mut moment = 1;
+        while moment <= last {
+            let (memory, writer, queue, _) = scene();
+            let mut follower = follow(&Stage::read_only(&memory));
+            let mut seen = Seen::from(0);
+            while seen.next() < already {
+                seen.take(&mut follower, 1).expect("nothing fails");
+            }
+            let watched = Arc::new(Mutex::new((follower, seen)));
+            let shared = Arc::clone(&watched);
+            writer.hook(move |call| {
+                if call == moment {
+                    let mut shared = shared.lock();
+                    let (follower, seen) = &mut *shared;
+                    seen.take_all(follower).expect("nothing is damaged");
+                }
+            });
+            let given = queue.enqueue(payload(0, next)).expect("room again");
+            assert_eq!(given, at(next));
+            last = writer.calls();
+            writer.unhook();
+            let mut watched = watched.lock();
+            let (follower, seen) = &mut *watched;
+            seen.take_all(follower).expect("nothing is damaged");
+            let context = format!("after {already}, at call {moment}");
+            assert_eq!(seen.next(), next + 1, "{context}");
+            seen.assert_of_life(0);
+            for (range, reason) in &seen.gaps {
+                assert_eq!(*reason, GapReason::Reclaimed, "{context}");
+                assert!(range.end <= next, "{context}: {range:?}");
+                gaps += 1;
+            }
+            moment += 1;
+        }
+        assert!(last > 10, "{last} calls");
+    }
+    assert!(gaps > 10, "only {gaps} met what was deleted");
+}
