@@ -2,6 +2,7 @@
 //! tell that record, and none of its neighbours, as lost.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use forebay::backup::backup_on;
 use forebay::inspect::{Severity, VerifyOptions, verify_on};
@@ -12,6 +13,7 @@ use crate::stage::{open, options};
 
 const BATCH: Range<u64> = 4..9;
 const RECORDS: u64 = 12;
+const SEGMENT: &str = "segments/0000000000000001.log";
 
 fn payload(number: u64) -> Vec<u8> {
     format!("<record {number}>").into_bytes()
@@ -21,7 +23,7 @@ fn payload(number: u64) -> Vec<u8> {
 fn killed(integrity: Integrity, next: u64) -> MemoryDirectory {
     let memory = MemoryDirectory::new();
     let options = options(1).integrity(integrity);
-    let queue = options.open_on(std::sync::Arc::new(memory.clone()));
+    let queue = options.open_on(Arc::new(memory.clone()));
     let queue = queue.expect("a new queue");
     for number in 0..BATCH.start {
         queue.enqueue(payload(number)).expect("room");
@@ -41,17 +43,22 @@ fn kill(memory: &MemoryDirectory, queue: Queue) -> MemoryDirectory {
     left
 }
 
+/// Where the payload of record `number` stands.
+fn place_of(bytes: &[u8], number: u64) -> usize {
+    let wanted = payload(number);
+    let mut windows = bytes.windows(wanted.len());
+    let at = windows.position(|window| window == wanted);
+    at.expect("the record's bytes")
+}
+
 /// Flips a bit in the payload of each record of `numbers`.
 fn flip(memory: &MemoryDirectory, numbers: &[u64]) {
-    let name = "segments/0000000000000001.log";
-    let mut bytes = memory.file_bytes(name).expect("the first segment");
+    let mut bytes = memory.file_bytes(SEGMENT).expect("the first segment");
     for number in numbers {
-        let wanted = payload(*number);
-        let mut windows = bytes.windows(wanted.len());
-        let at = windows.position(|window| window == wanted);
-        bytes[at.expect("the record's bytes")] ^= 1;
+        let at = place_of(&bytes, *number);
+        bytes[at] ^= 1;
     }
-    memory.put_file(name, &bytes);
+    memory.put_file(SEGMENT, &bytes);
 }
 
 fn numbers(ranges: impl IntoIterator<Item = Range<Sequence>>) -> Vec<u64> {
@@ -127,30 +134,45 @@ fn choices() -> Vec<(Vec<u64>, Vec<u64>)> {
     choices
 }
 
+/// The same of the queue as a kill leaves it, when it was opened and closed, and when its log has
+/// gone on behind the damage.
+fn assert_told_ever_after(what: &str, memory: &MemoryDirectory, next: u64, lost: &[u64]) {
+    assert_told(&format!("{what}, killed"), memory, next, lost, lost);
+    let closed = memory.copy();
+    open(&closed, 3).close().expect("a clean close");
+    assert_told(&format!("{what}, closed"), &closed, next, lost, &[]);
+    let queue = open(memory, 4);
+    for number in next..next + 3 {
+        queue.enqueue(payload(number)).expect("room");
+    }
+    queue.sync().expect("a working disk");
+    let memory = kill(memory, queue);
+    assert_told(&format!("{what}, gone on"), &memory, next + 3, lost, &[]);
+}
+
 #[test]
 fn the_damaged_records_of_a_durable_batch_and_no_others_are_told_as_lost() {
     for integrity in [Integrity::Chained, Integrity::Crc32c] {
         // With the batch in the middle, and with nothing behind it.
-        let both = [RECORDS, BATCH.end].into_iter();
-        let all = both.flat_map(|next| choices().into_iter().map(move |choice| (choice, next)));
-        for ((damaged, lost), next) in all {
-            let what = format!("{integrity:?}, {next} records, damaged {damaged:?}");
-            let memory = killed(integrity, next);
-            flip(&memory, &damaged);
-            assert_told(&format!("{what}, killed"), &memory, next, &lost, &lost);
-            let closed = memory.copy();
-            open(&closed, 3).close().expect("a clean close");
-            assert_told(&format!("{what}, closed"), &closed, next, &lost, &[]);
-
-            // The log goes on behind the damage.
-            let queue = open(&memory, 4);
-            for number in next..next + 3 {
-                queue.enqueue(payload(number)).expect("room");
+        for next in [RECORDS, BATCH.end] {
+            for (damaged, lost) in choices() {
+                let memory = killed(integrity, next);
+                flip(&memory, &damaged);
+                let what = format!("{integrity:?}, {next} records, damaged {damaged:?}");
+                assert_told_ever_after(&what, &memory, next, &lost);
             }
-            queue.sync().expect("a working disk");
-            let memory = kill(&memory, queue);
-            let what = format!("{what}, gone on");
-            assert_told(&what, &memory, next + 3, &lost, &[]);
         }
+    }
+}
+
+#[test]
+fn what_a_file_cut_in_a_durable_batch_held_before_the_cut_is_not_told_as_lost() {
+    for cut in BATCH {
+        let memory = killed(Integrity::Chained, RECORDS);
+        let mut bytes = memory.file_bytes(SEGMENT).expect("the first segment");
+        bytes.truncate(place_of(&bytes, cut));
+        memory.put_file(SEGMENT, &bytes);
+        let lost: Vec<u64> = (cut..RECORDS).collect();
+        assert_told_ever_after(&format!("cut in {cut}"), &memory, RECORDS, &lost);
     }
 }
