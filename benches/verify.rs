@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use forebay::inspect::{VerifyOptions, verify};
+use forebay::inspect::{Pace, VerifyOptions, verify};
 use forebay::{Queue, Retention, SyncPolicy};
 
 const BATCH: usize = 100;
@@ -26,8 +26,8 @@ struct Choice {
     mebibytes: u64,
     seconds: u64,
     record_bytes: usize,
-    /// Whether what goes on beside the writer rests half of the time.
-    gentle: bool,
+    /// Of what goes on beside the writer.
+    pace: Pace,
     /// Where the queues are made.
     folder: PathBuf,
 }
@@ -52,7 +52,7 @@ fn choice() -> Choice {
         mebibytes: 128,
         seconds: 10,
         record_bytes: 256,
-        gentle: false,
+        pace: Pace::Full,
         folder: env!("CARGO_TARGET_TMPDIR").into(),
     };
     let mut words = std::env::args().skip(1);
@@ -62,7 +62,7 @@ fn choice() -> Choice {
             continue;
         }
         if word == "--gentle" {
-            choice.gentle = true;
+            choice.pace = Pace::Gentle;
             continue;
         }
         let mut number = || words.next().and_then(|text| text.parse().ok());
@@ -158,7 +158,10 @@ fn floor(path: &Path) {
 }
 
 fn alone(path: &Path, chain: bool, jobs: usize) {
-    let options = VerifyOptions::new().chain(chain).jobs(jobs);
+    let options = VerifyOptions::new()
+        .chain(chain)
+        .jobs(jobs)
+        .pace(Pace::Full);
     let best = (0..3).map(|_| {
         let found = verify(path, &options, &|_| {}).expect("a queue");
         assert!(found.is_sound(), "{:#?}", found.findings);
@@ -207,7 +210,7 @@ fn beside(path: &Path, choice: &Choice) {
         let over = AtomicBool::new(false);
         let began = Instant::now();
         let records = thread::scope(|scope| {
-            let other = scope.spawn(|| look_on(path, &over, in_company.then_some(choice.gentle)));
+            let other = scope.spawn(|| look_on(path, &over, in_company.then_some(choice.pace)));
             let mut records = 0;
             while began.elapsed() < TURN {
                 queue
@@ -243,11 +246,11 @@ fn beside(path: &Path, choice: &Choice) {
 }
 
 /// Verifies again and again until it is `over`; how often.
-fn look_on(path: &Path, over: &AtomicBool, gentle: Option<bool>) -> u64 {
+fn look_on(path: &Path, over: &AtomicBool, pace: Option<Pace>) -> u64 {
     let mut count = 0;
-    let Some(gentle) = gentle else { return count };
+    let Some(pace) = pace else { return count };
     while !over.load(Ordering::Relaxed) {
-        let options = VerifyOptions::new().chain(count % 2 == 1).gentle(gentle);
+        let options = VerifyOptions::new().chain(count % 2 == 1).pace(pace);
         let found = verify(path, &options, &|_| {}).expect("a queue");
         assert!(found.findings.is_empty(), "a false alarm: {found:#?}");
         count += 1;

@@ -177,7 +177,7 @@ impl Search<'_> {
             return Ok(view.next.unwrap_or(base));
         };
         let scan = scan(&segment)?;
-        let reached = scan.runs.last().map_or(base, |run| run.to.next);
+        let reached = scan.runs.last().map_or(base, |run| run.seen);
         let next = view.next.unwrap_or(reached);
         self.holes(view, &scan, next.min(self.inspection.durable));
         Ok(next)
@@ -188,7 +188,8 @@ impl Search<'_> {
         let name = segment_file(view.number, SegmentFile::Log);
         for (at, run) in scan.runs.iter().enumerate() {
             let following = scan.runs.get(at + 1).map(|run| run.from.next);
-            let range = run.to.next..following.unwrap_or(limit).min(limit);
+            // A batch that is durable was whole: what can be read of it is not lost.
+            let range = run.seen..following.unwrap_or(limit).min(limit);
             let (offset, defect) = match run.ending {
                 Ending::Defect { offset, defect } => (offset, defect),
                 Ending::Footer | Ending::Quiet => (run.to.offset, Defect::Zeros),

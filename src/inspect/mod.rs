@@ -33,5 +33,5 @@ pub use timeline::{Moment, timeline};
 #[cfg(feature = "test-support")]
 pub use verify::verify_on;
 pub use verify::{
-    Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, verify,
+    Anchor, AnchorOutcome, Finding, Pace, Progress, Severity, Verification, VerifyOptions, verify,
 };

@@ -16,7 +16,7 @@ use std::ops::Range;
 use super::{SegmentFact, Survey};
 use crate::format::{BLOCK_BYTES, Defect, End, Integrity};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
-use crate::segment::{Ending, Run};
+use crate::segment::{Ending, Mark, Run};
 
 /// What the walk found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -184,24 +184,42 @@ impl Walker<'_> {
         };
         let Ok(started) = fact.started else { return };
         self.here = Some((at, which));
-        let has_records = run.to.next > run.from.next;
+        let to = self.left_at(run);
+        let has_records = to.next > run.from.next;
         let chain = if has_records {
-            run.to.chain
+            to.chain
         } else {
             self.found.end.chain
         };
         self.found.end = End {
             position: Position {
                 segment: fact.number,
-                offset: run.to.offset,
+                offset: to.offset,
             },
-            next: run.to.next,
+            next: to.next,
             log_bytes: started
                 .start
                 .log_bytes
-                .saturating_add(run.to.offset.since(started.data_start)),
+                .saturating_add(to.offset.since(started.data_start)),
             chain,
         };
+    }
+
+    /// Where the log leaves `run`. W* stands at the end of a batch, so one below it was whole: what
+    /// can be read of it counts, though its end cannot.
+    fn left_at(&self, run: &Run) -> Mark {
+        match run.ending {
+            Ending::Defect { offset, .. }
+                if run.to.next < run.seen && run.seen < self.watermark =>
+            {
+                Mark {
+                    offset,
+                    next: run.seen,
+                    chain: run.chain,
+                }
+            }
+            Ending::Defect { .. } | Ending::Footer | Ending::Quiet => run.to,
+        }
     }
 
     fn started(&self, at: usize) -> Option<super::survey::StartFact> {

@@ -10,7 +10,7 @@ pub(crate) use index::{
     IndexBuilder, IndexFile, known_index, read_index, read_index_entry, write_index,
 };
 pub(crate) use open::{Segment, is_zero_from, read_header};
-pub(crate) use scan::{Ending, Run, SegmentScan, judge_frame, resync, scan, scan_unstarted};
+pub(crate) use scan::{Ending, Mark, Run, SegmentScan, judge_frame, resync, scan, scan_unstarted};
 pub(crate) use stream::{FrameStream, Span};
 pub(crate) use writer::{
     ControlPlace, NewSegment, create_segment, encode_filling, encode_footer, encode_gap,

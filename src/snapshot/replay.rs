@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::judge::{Verdict, judge, path_of};
 use super::store::Shared;
 use crate::consumer::Record;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::log::{Found, Log, LogReader};
-use crate::position::Sequence;
+use crate::position::{Offset, Sequence};
 use crate::segment::Span;
 use crate::sync::now;
 
@@ -129,10 +129,9 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupt`] at a record that cannot be read: it is not passed over, whatever the
-    /// queue's policy, because what came of that would not be the state.
-    /// [`ErrorKind::OutOfRange`] when the record was given up, by a repair or meanwhile;
-    /// [`ErrorKind::Io`],
+    /// [`ErrorKind::Corrupt`] at a record that cannot be read, or that a repair has given up: it is
+    /// not passed over, whatever the queue's policy, because what came of that would not be the
+    /// state. [`ErrorKind::OutOfRange`] when the record was given up meanwhile; [`ErrorKind::Io`],
     /// [`ErrorKind::Poisoned`], [`ErrorKind::Closed`].
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>> {
         self.log.check()?;
@@ -146,11 +145,7 @@ impl Replay {
                 self.span = Some(span);
                 Ok(Some(Record::new(self.reader.here(), &span)))
             }
-            Found::Gone(span) => {
-                let (next, end) = (self.reader.next(), span.next);
-                let what = format!("the records {next}..{end} are gone: a repair gave them up");
-                Err(Error::new(ErrorKind::OutOfRange, what))
-            }
+            Found::Gone(span) => Err(self.given_up(self.reader.next()..span.next, span.offset)),
             Found::End => Ok(None),
             Found::Damage(damage) if self.log.first() > damage.range.start => {
                 let (next, first) = (self.reader.next(), self.log.first());
@@ -162,6 +157,24 @@ impl Replay {
                 Err(Error::corrupt(damage))
             }
         }
+    }
+
+    /// The error where a repair has put a gap, at `offset`, in the place of records.
+    fn given_up(&self, range: Range<Sequence>, offset: Offset) -> Error {
+        let (place, _) = self.reader.standing().unwrap_or_default();
+        let Range { start, end } = range;
+        let what = format!(
+            "a repair gave up the records {start}..{end}, and without them there is no state; \
+             publish one that covers them"
+        );
+        let corruption = Corruption {
+            file: self.log.table().path(place.segment),
+            offset,
+            range,
+            expected: format!("record {start}"),
+            found: format!("a gap up to {end}"),
+        };
+        Error::corrupt_because(what, corruption)
     }
 
     /// What was found, and read so far.

@@ -182,7 +182,7 @@ impl Store {
     /// # Errors
     ///
     /// As for [`replay`](Self::replay), before either closure is called; and
-    /// [`ErrorKind::Corrupt`] at a record that cannot be read.
+    /// [`ErrorKind::Corrupt`] at a record that cannot be read, or that a repair has given up.
     pub fn recover<T>(
         &self,
         restore: impl FnOnce(Option<&[u8]>) -> T,

@@ -1,5 +1,6 @@
 //! Copies of queues made beside their writers, and queues made of the copies.
 
+mod batches;
 mod beside;
 mod faults;
 mod identity;

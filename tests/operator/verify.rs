@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use forebay::inspect::{VerifyOptions, verify};
+use forebay::inspect::{Pace, VerifyOptions, verify};
 use forebay::{Integrity, Queue, Retention, Sequence, SyncPolicy};
 use serde_json::Value;
 
@@ -175,7 +175,7 @@ fn beside_a_program_at_full_speed_there_is_no_false_alarm() {
         while queue.first().get() < 30_000 || rounds < 20 {
             let options = VerifyOptions::new()
                 .chain(rounds % 2 == 0)
-                .gentle(rounds % 3 == 0)
+                .pace([Pace::Gentle, Pace::Full, Pace::Fitting][rounds % 3])
                 .jobs(1 + rounds % 2);
             rounds += 1;
             let found = verify(&path, &options, &|_| {}).expect("a queue");

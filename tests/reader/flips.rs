@@ -14,7 +14,8 @@ use crate::agree::{Failures, assert_agrees, assert_drains_the_same};
 use crate::listing::{Listing, can_run, read};
 use crate::scene::{Shelf, open, options};
 
-/// Two runs of the log in four segments, a consumer that is under way, a batch that is not synced.
+/// Two runs of the log in four segments, a consumer that is under way, a batch that is synced and
+/// one that is not.
 fn make(integrity: Integrity, is_closed: bool) -> MemoryDirectory {
     let small = |seed| {
         options(SyncPolicy::Manual, seed)
@@ -46,6 +47,10 @@ fn make(integrity: Integrity, is_closed: bool) -> MemoryDirectory {
     }
     ship.ack_through(Sequence::new(3)).expect("durable");
     drop(ship);
+    queue
+        .enqueue_batch(&[[1; 600], [2; 600], [3; 600]])
+        .expect("room");
+    queue.sync().expect("a working disk");
     queue.enqueue_batch(["not", "synced", "yet"]).expect("room");
     finish(memory, queue, is_closed)
 }

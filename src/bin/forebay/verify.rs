@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use forebay::Integrity;
 use forebay::inspect::{
-    Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, inspect,
+    Anchor, AnchorOutcome, Finding, Pace, Progress, Severity, Verification, VerifyOptions, inspect,
     verify,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -81,12 +81,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // A program may be writing wherever the queue is not closed.
-    let is_closed = || inspect(&arguments.queue).is_ok_and(|found| found.opening.clean);
-    let gentle = arguments.gentle || (arguments.jobs == 0 && !is_closed());
+    let pace = match (arguments.gentle, arguments.jobs) {
+        (true, _) => Pace::Gentle,
+        (false, 0) => Pace::Fitting,
+        (false, _) => Pace::Full,
+    };
     let mut options = VerifyOptions::new()
         .chain(arguments.chain)
-        .gentle(gentle)
+        .pace(pace)
         .jobs(arguments.jobs);
     if let Some(anchor) = arguments.anchor {
         options = options.anchor(anchor);

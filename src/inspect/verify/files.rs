@@ -15,8 +15,8 @@ use crate::format::{
     Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, QUARANTINE, STATE, Slot, StateSlot, is_zero,
     narrow,
 };
-use crate::inspect::settled::settled_glance;
-use crate::position::{Offset, QueueId, Sequence};
+use crate::inspect::settled::{Glance, settled_glance};
+use crate::position::{Epoch, Offset, QueueId, Sequence};
 use crate::storage::{Access, Directory, open_if_there, read_whole};
 
 /// How often a slot is read until it can be: a writer may be in the middle of it.
@@ -64,12 +64,16 @@ pub(super) fn of_slots(file: &Path, defects: &[SlotDefect]) -> Vec<Finding> {
         Severity::Minor
     };
     let told = defects.iter().filter_map(|slot| {
-        let defect = slot.defect.or(is_lost.then_some(Defect::Zeros))?;
-        Some(Finding::of(
+        let words = match slot.defect {
+            Some(defect) => (defect.expected(), defect.found()),
+            None if is_lost => ("a slot".to_owned(), "zeros".to_owned()),
+            None => return None,
+        };
+        Some(Finding::plain(
             severity,
             file.to_path_buf(),
             slot.offset,
-            defect,
+            words,
         ))
     });
     told.collect()
@@ -131,25 +135,47 @@ pub(super) fn check_keys(directory: &dyn Directory, ground: &Ground) -> Result<O
     };
     let bytes = read_whole(&*file, narrow(KeyFile::BYTES_MAX))?;
     let defect = match KeyFile::decode(&bytes) {
-        Ok(keys) if keys.queue != ground.identity.queue => Defect::Owner { name: "queue" },
-        Ok(keys) if keys.covered > ground.next && keys.covered > next_now(directory, ground) => {
-            Defect::Field {
-                name: "covered sequence",
-                found: keys.covered.get(),
-            }
+        Ok(keys) if keys.queue != ground.identity.queue => Some(Defect::Owner { name: "queue" }),
+        Ok(keys) => {
+            let covered = ("covered sequence", keys.covered);
+            beyond_the_log(directory, ground, keys.epoch, covered)
         }
-        Ok(_) => return Ok(None),
-        Err(defect) => defect,
+        Err(defect) => Some(defect),
+    };
+    let Some(defect) = defect else {
+        return Ok(None);
     };
     let file = directory.path().join(KEYS);
     let found = Finding::of(Severity::Damage, file, Offset::ZERO, defect);
     Ok(Some(found))
 }
 
-/// Where the log ends by now: a writer has gone on since the ground was laid.
-pub(super) fn next_now(directory: &dyn Directory, ground: &Ground) -> Sequence {
-    let fresh = settled_glance(directory);
-    fresh.map_or(ground.next, |glance| glance.look.end.next.max(ground.next))
+/// What the log has not reached of an epoch and a sequence that a file claims, which was read
+/// before this. A writer has gone on since the ground was laid: the log is looked at again first.
+pub(super) fn beyond_the_log(
+    directory: &dyn Directory,
+    ground: &Ground,
+    epoch: Epoch,
+    (name, sequence): (&'static str, Sequence),
+) -> Option<Defect> {
+    let judge = |next: Sequence, newest: Option<Epoch>| {
+        let (name, found) = if newest.is_some_and(|newest| epoch > newest) {
+            ("epoch", epoch.get())
+        } else if sequence > next {
+            (name, sequence.get())
+        } else {
+            return None;
+        };
+        Some(Defect::Field { name, found })
+    };
+    let defect = judge(ground.next, ground.epoch)?;
+    let Ok(Glance { look, .. }) = settled_glance(directory) else {
+        return Some(defect);
+    };
+    judge(
+        look.end.next.max(ground.next),
+        ground.epoch.max(Some(look.opening.epoch)),
+    )
 }
 
 /// How many files lie in quarantine, and their bytes.

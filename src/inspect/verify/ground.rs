@@ -11,7 +11,7 @@ use crate::format::{
     Identity, Integrity, SEGMENTS, STATE, SegmentFile, SegmentHeader, StateSlot, segment_file,
 };
 use crate::inspect::settled::settled_glance;
-use crate::position::{QueueId, SegmentNumber, Sequence};
+use crate::position::{Epoch, QueueId, SegmentNumber, Sequence};
 use crate::recovery::RecoveryReport;
 use crate::slots::read_slots;
 use crate::storage::{Access, Directory, list_if_there, read_range};
@@ -28,6 +28,8 @@ pub(in crate::inspect) struct Ground {
     pub(in crate::inspect) durable: Sequence,
     /// Where opening would let the log end.
     pub(super) next: Sequence,
+    /// The newest epoch of the log; `None` where nothing tells it.
+    pub(super) epoch: Option<Epoch>,
     pub(in crate::inspect) opening: std::result::Result<RecoveryReport, Error>,
     /// Cursors that cannot be used, with the reason.
     pub(super) consumers: Vec<(String, String)>,
@@ -48,6 +50,7 @@ impl Ground {
                     state: look.survey.state,
                     durable: look.durable,
                     next: look.end.next,
+                    epoch: Some(look.opening.epoch),
                     numbers: look.survey.numbers,
                     opening: Ok(look.opening),
                     consumers,
@@ -73,9 +76,15 @@ impl Ground {
             numbers,
             durable,
             next: state.map_or(durable, |state| state.end.next),
+            epoch: state.map(|state| state.epoch),
             opening: Err(refusal),
             consumers: Vec::new(),
         })
+    }
+
+    /// Whether the last owner closed the queue: elsewhere a program may be writing.
+    pub(super) fn is_closed(&self) -> bool {
+        self.opening.as_ref().is_ok_and(|opening| opening.clean)
     }
 
     /// The first segment that is retained.

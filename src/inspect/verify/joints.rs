@@ -220,7 +220,10 @@ impl<'a> Joiner<'a> {
                 let found = start.log_bytes.to_string();
                 wrong("log bytes", bytes.to_string(), found);
             }
-            follows = before.chain;
+            // What was damaged where the log left it is bound in.
+            let lost = self.due.filter(|due| *due < segment.base);
+            let bind = |chain: Chain| lost.map_or(chain, |due| chain.after_gap(due, segment.base));
+            follows = before.chain.map(bind);
         } else if !start.previous.is_some() {
             follows = Some(Chain::default());
         }

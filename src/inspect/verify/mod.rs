@@ -26,7 +26,7 @@ mod walk;
 pub use anchor::{Anchor, AnchorOutcome};
 pub use found::{Finding, Severity, Verification};
 pub(super) use ground::Ground;
-pub use options::{Progress, VerifyOptions};
+pub use options::{Pace, Progress, VerifyOptions};
 pub(super) use order::Started;
 pub use run::verify;
 #[cfg(feature = "test-support")]

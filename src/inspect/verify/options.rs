@@ -13,6 +13,20 @@ use super::anchor::Anchor;
 /// More threads than any machine has use for.
 const JOBS_MAX: usize = 256;
 
+/// How fast [`verify`](super::verify()) reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pace {
+    /// Without rest.
+    Full,
+    /// Each thread rests after every mebibyte for as long as that took: half as fast, and half as
+    /// much in the way of a writer on a machine with few processors.
+    Gentle,
+    /// `Gentle` where the queue was not closed, because a program may be writing; `Full` elsewhere.
+    #[default]
+    Fitting,
+}
+
 /// What [`verify`](super::verify()) looks at.
 ///
 /// # Examples
@@ -26,12 +40,12 @@ const JOBS_MAX: usize = 256;
 pub struct VerifyOptions {
     jobs: Option<NonZero<usize>>,
     chain: bool,
-    gentle: bool,
+    pace: Pace,
     anchor: Option<Anchor>,
 }
 
 impl VerifyOptions {
-    /// Checksums, sequences and structures, with the default number of threads.
+    /// Checksums, sequences and structures, with the default number of threads and pace.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -46,11 +60,10 @@ impl VerifyOptions {
         self
     }
 
-    /// Whether each thread rests after every mebibyte for as long as that took: half as fast, and
-    /// half as much in the way of a writer on a machine with few processors.
+    /// How much it keeps out of the way of a writer beside.
     #[must_use]
-    pub fn gentle(mut self, gentle: bool) -> Self {
-        self.gentle = gentle;
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -73,8 +86,13 @@ impl VerifyOptions {
         self.chain || self.anchor.is_some()
     }
 
-    pub(super) fn is_gentle(&self) -> bool {
-        self.gentle
+    /// Whether to rest, in a queue that `is_closed` or not.
+    pub(super) fn is_gentle(&self, is_closed: bool) -> bool {
+        match self.pace {
+            Pace::Full => false,
+            Pace::Gentle => true,
+            Pace::Fitting => !is_closed,
+        }
     }
 
     pub(super) fn wanted_anchor(&self) -> Option<Anchor> {
@@ -98,4 +116,19 @@ pub struct Progress {
     pub bytes: u64,
     /// Bytes of all segments, reserved space included.
     pub total_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_program_may_be_writing_the_fitting_pace_is_gentle_and_elsewhere_full() {
+        let fitting = VerifyOptions::new();
+        assert!(fitting.is_gentle(false) && !fitting.is_gentle(true));
+        for is_closed in [false, true] {
+            assert!(!VerifyOptions::new().pace(Pace::Full).is_gentle(is_closed));
+            assert!(VerifyOptions::new().pace(Pace::Gentle).is_gentle(is_closed));
+        }
+    }
 }

@@ -98,7 +98,7 @@ pub fn verify_on(
     let orders = Orders {
         durable: ground.durable,
         chain: options.wants_chain() && chained,
-        gentle: options.is_gentle(),
+        gentle: options.is_gentle(ground.is_closed()),
         marks: &marks,
     };
     let crew = Crew::new(directory, &ground, &members, orders, progress);

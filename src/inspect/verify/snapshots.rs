@@ -6,7 +6,7 @@
     clippy::as_conversions
 )]
 
-use super::files::next_now;
+use super::files::beyond_the_log;
 use super::found::{Finding, Severity};
 use super::ground::Ground;
 use crate::error::Result;
@@ -77,9 +77,6 @@ fn foreign(
     if header.name != consumer_id(snapshot) {
         return Some(Defect::Owner { name: "snapshot" });
     }
-    let beyond = header.watermark > ground.next && header.watermark > next_now(directory, ground);
-    beyond.then_some(Defect::Field {
-        name: "watermark",
-        found: header.watermark.get(),
-    })
+    let watermark = ("watermark", header.watermark);
+    beyond_the_log(directory, ground, header.epoch, watermark)
 }

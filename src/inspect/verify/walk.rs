@@ -161,13 +161,14 @@ impl Walker<'_> {
         }
     }
 
-    /// Where the log leaves the segment, or should, something else than its footer is.
+    /// Where the log leaves the segment, or should, something else than its footer is. What that
+    /// hides is told by the next segment's base.
     fn note_end(&mut self, due: Sequence, defect: Defect) {
         self.walked.holes.push(Hole {
             offset: self.walked.end,
             end: None,
             due,
-            resumed: Some(due),
+            resumed: None,
             defect,
         });
     }

@@ -110,6 +110,28 @@ fn behind_a_hole_an_anchor_proves_what_follows_the_hole_only() {
 }
 
 #[test]
+fn what_a_damaged_first_segment_held_is_unreadable_and_not_reclaimed() {
+    let (heads, memory) = witnessed();
+    let name = segment(1);
+    let mut bytes = memory.file_bytes(&name).expect("a segment");
+    bytes[20] ^= 1;
+    memory.put_file(&name, &bytes);
+    let found = verify_all(&memory);
+    assert_eq!(found.first, Sequence::ZERO);
+    let behind = lost(&found.findings).last().map(|last| last + 1);
+    let behind = Sequence::new(behind.expect("lost records"));
+    assert!(heads.iter().any(|head| head.sequence < behind));
+    for head in heads {
+        let expected = if head.sequence < behind {
+            AnchorOutcome::Unreadable
+        } else {
+            AnchorOutcome::ProvenFrom(behind)
+        };
+        assert_eq!(outcome(&memory, head), expected, "{head}");
+    }
+}
+
+#[test]
 fn a_queue_without_a_chain_has_no_head_and_proves_no_anchor() {
     let plain = closed(&options().integrity(Integrity::Crc32c));
     let error = head_on(&plain).expect_err("no chain");

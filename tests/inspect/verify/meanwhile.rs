@@ -30,7 +30,12 @@ impl Directory for Changing {
     }
 
     fn open(&self, name: &str, access: Access) -> Result<Arc<dyn File>> {
-        let path = self.now().open(name, access)?.path().to_path_buf();
+        let file = self.now().open(name, access)?;
+        // One that is replaced by a rename stays as it is for whoever has opened it.
+        if name == "KEYS" || name.starts_with("snapshots/") {
+            return Ok(file);
+        }
+        let path = file.path().to_path_buf();
         Ok(Arc::new(ChangingFile {
             directory: self.clone(),
             name: name.to_owned(),
@@ -122,21 +127,24 @@ impl File for ChangingFile {
     }
 }
 
-/// What the files of a queue are, again and again, while a program uses it.
+/// What the files of a queue are, again and again, while programs use it: the first is killed.
 fn moments() -> Vec<MemoryDirectory> {
-    let memory = MemoryDirectory::new();
+    let mut memory = MemoryDirectory::new();
     let mut moments = Vec::new();
-    let open = || {
-        options()
+    for life in 0..3 {
+        let queue = options()
             .retention(Retention::UntilAcked)
             .open_on(Arc::new(memory.clone()))
-            .expect("a queue that opens")
-    };
-    for life in 0..2 {
-        let queue = open();
+            .expect("a queue that opens");
         let mut consumer = queue.consumer("ship").expect("a free consumer");
         for number in 0..60 {
-            queue.enqueue(payload(life * 60 + number)).expect("room");
+            let bytes = payload(life * 60 + number);
+            if number % 10 == 9 {
+                let key = [u8::try_from(life * 60 + number).expect("a small number"); 16];
+                queue.enqueue_once(key, &*bytes).expect("room");
+            } else {
+                queue.enqueue(bytes).expect("room");
+            }
             moments.push(memory.copy());
             if number % 3 == 0 {
                 queue.sync().expect("a working disk");
@@ -149,9 +157,20 @@ fn moments() -> Vec<MemoryDirectory> {
                 queue.reclaim().expect("a working disk");
                 queue.run_background();
                 moments.push(memory.copy());
+                let store = queue.snapshots("totals").expect("a name");
+                let mut draft = store.begin().expect("a working disk");
+                draft.put(b"a state").expect("room");
+                draft.finish(queue.durable()).expect("a working disk");
+                moments.push(memory.copy());
             }
         }
         drop(consumer);
+        if life == 0 {
+            let left = memory.process_kill();
+            drop(queue);
+            memory = left;
+            continue;
+        }
         queue.close().expect("a clean close");
         moments.push(memory.copy());
     }

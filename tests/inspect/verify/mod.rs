@@ -259,6 +259,23 @@ fn a_file_that_ends_early_loses_exactly_what_it_had_behind_that() {
     }
 }
 
+#[test]
+fn where_no_slot_is_left_a_slot_is_what_was_expected_also_in_the_one_never_written() {
+    let whole = closed(&options());
+    for name in ["STATE", "cursors/ship.cursor"] {
+        let damaged = whole.copy();
+        damaged.put_file(name, &[0; 2 * BLOCK]);
+        let found = verify_all(&damaged).findings;
+        let told = found.iter().filter(|found| found.file.ends_with(name));
+        let told: Vec<_> = told
+            .map(|found| (found.offset.get(), &*found.expected, &*found.found))
+            .collect();
+        let expected = [(0, "a slot", "zeros"), (4096, "a slot", "zeros")];
+        assert_eq!(told, expected, "{name}");
+    }
+}
+
 mod anchors;
+mod claims;
 mod forged;
 mod meanwhile;

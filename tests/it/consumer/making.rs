@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use forebay::inspect::inspect_on;
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{ConsumerOptions, ErrorKind, Overflow, QueueOptions, Retention, Start};
+use forebay::{ConsumerOptions, ErrorKind, Overflow, QueueOptions, Retention, Start, repair};
 
 use crate::scene::{Clock, at, drain_exactly, enqueue, folder, payload, quick, refused};
 
@@ -72,6 +73,49 @@ fn a_consumer_can_begin_at_a_time() -> forebay::Result<()> {
     let before = UNIX_EPOCH - Duration::from_secs(1);
     let consumer = queue.consumer_with("before", &from(Start::Time(before)))?;
     assert_eq!(consumer.next_sequence(), at(0));
+    Ok(())
+}
+
+#[test]
+fn a_segment_of_which_a_repair_knew_no_time_hides_no_record_from_who_begins_at_one()
+-> forebay::Result<()> {
+    let clock = Clock::at(1_000);
+    let memory = MemoryDirectory::new();
+    let options = quick()
+        .retention(Retention::KeepForever)
+        .host(Arc::<Clock>::clone(&clock));
+    let queue = options.clone().open_on(Arc::new(memory.clone()))?;
+    for number in 0..300 {
+        clock.set(1_000 + 10 * number);
+        queue.enqueue(payload(number))?;
+    }
+    queue.close()?;
+    // A header, and the start frame behind it.
+    for (number, damaged) in [(2, 0..4096), (3, 4096..4200)] {
+        let name = format!("segments/{number:016}.log");
+        let mut bytes = memory.file_bytes(&name).expect("a segment");
+        bytes[damaged].fill(0);
+        memory.put_file(&name, &bytes);
+    }
+    let lost = repair::apply_on(&memory)?.lost();
+    let [lost] = &*lost else {
+        panic!("one segment is lost: {lost:?}");
+    };
+    // What stands for the first of them was begun at a time that is told as 1970.
+    let found = inspect_on(&memory)?;
+    let unknown = found
+        .segments
+        .iter()
+        .find(|view| view.begun == Some(UNIX_EPOCH));
+    assert_eq!(unknown.and_then(|view| view.base), Some(lost.start));
+    let queue = options.open_on(Arc::new(memory.clone()))?;
+    for number in 0..lost.start.get() {
+        let moment = UNIX_EPOCH + Duration::from_nanos(1_000 + 10 * number);
+        let name = format!("at {number}");
+        let mut consumer = queue.consumer_with(&name, &from(Start::Time(moment)))?;
+        let first = consumer.peek()?.map(|record| record.sequence);
+        assert_eq!(first, Some(at(number)));
+    }
     Ok(())
 }
 

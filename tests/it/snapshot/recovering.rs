@@ -1,6 +1,8 @@
 //! A state and the records after it, equal to a full replay.
 
-use forebay::{ErrorKind, Result, SyncPolicy};
+use std::path::Path;
+
+use forebay::{ErrorKind, Result, SyncPolicy, repair};
 
 use super::{add, begin, lines, open, options, recover, save};
 use crate::scene::{at, enqueue, folder, payload, quick, refused};
@@ -150,6 +152,19 @@ fn records_after_the_snapshot_that_are_gone_are_a_hard_error_with_their_range() 
     Ok(())
 }
 
+/// Flips a bit of record `number` of the queue at `path`.
+fn damage(path: &Path, number: u64) {
+    let segment = path.join("segments/0000000000000001.log");
+    let mut bytes = std::fs::read(&segment).expect("it is there");
+    let needle = payload(number);
+    let place = bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
+        .expect("the record is there");
+    bytes[place] ^= 1;
+    std::fs::write(&segment, bytes).expect("it can be written");
+}
+
 #[test]
 fn damage_in_the_tail_is_never_passed_over_whatever_the_policy() -> Result<()> {
     let folder = folder();
@@ -158,15 +173,7 @@ fn damage_in_the_tail_is_never_passed_over_whatever_the_policy() -> Result<()> {
     enqueue(&queue, 0..5)?;
     save(&queue.snapshots("view")?, 2)?;
     queue.close()?;
-    let segment = path.join("segments/0000000000000001.log");
-    let mut bytes = std::fs::read(&segment).expect("it is there");
-    let needle = payload(3);
-    let place = bytes
-        .windows(needle.len())
-        .position(|window| window == needle)
-        .expect("the record is there");
-    bytes[place] ^= 1;
-    std::fs::write(&segment, bytes).expect("it can be written");
+    damage(&path, 3);
     let policy = forebay::CorruptionPolicy::Quarantine;
     let queue = options().corruption_policy(policy).open(&path)?;
     let store = queue.snapshots("view")?;
@@ -176,5 +183,41 @@ fn damage_in_the_tail_is_never_passed_over_whatever_the_policy() -> Result<()> {
     let damage = error.corruption().expect("its place");
     assert_eq!(damage.range, at(3)..at(4));
     assert_eq!(seen, [at(2)]);
+    Ok(())
+}
+
+#[test]
+fn records_in_the_tail_that_a_repair_gave_up_are_a_hard_error_with_their_range() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("queue");
+    let queue = open(&path);
+    enqueue(&queue, 0..8)?;
+    save(&queue.snapshots("view")?, 2)?;
+    queue.close()?;
+    damage(&path, 3);
+    damage(&path, 4);
+    repair::plan(&path)?.apply()?;
+    let queue = open(&path);
+    let store = queue.snapshots("view")?;
+    let mut seen = Vec::new();
+    let outcome = store.recover(|_| (), |(), record| seen.push(record.sequence));
+    let error = refused(outcome, ErrorKind::Corrupt);
+    let gone = error.corruption().expect("its place");
+    assert_eq!(gone.range, at(3)..at(5));
+    assert!(gone.file.ends_with("0000000000000001.log"), "{gone:?}");
+    assert!(
+        error.to_string().contains("gave up the records 3..5"),
+        "{error}"
+    );
+    assert_eq!(seen, [at(2)]);
+    // A state that has them from elsewhere goes on behind the gap; in its middle none does.
+    save(&store, 4)?;
+    let error = refused(recover(&store), ErrorKind::Corrupt);
+    assert_eq!(
+        error.corruption().map(|gone| gone.range.clone()),
+        Some(at(4)..at(5))
+    );
+    save(&store, 5)?;
+    assert_eq!(recover(&store)?.state, lines(8));
     Ok(())
 }

@@ -84,4 +84,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "",
         killer: "backup faults::after_a_fault_or_a_power_cut_a_restored_queue_is_whole_or_none",
     },
+    Bug {
+        name: "backup-tells-whole-batches-as-lost",
+        breaks: "I15",
+        file: "backup/damage.rs",
+        within: "fn holes(",
+        find: "run.seen..following.unwrap_or(limit).min(limit)",
+        replace: "run.to.next..following.unwrap_or(limit).min(limit)",
+        killer: "backup batches::the_damaged_records_of_a_durable_batch_and_no_others_are_told_as_lost",
+    },
 ];

@@ -264,4 +264,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "false",
         killer: "it queue::closing::a_forked_child_is_refused_and_writes_nothing",
     },
+    Bug {
+        name: "whole-batch-told-as-lost",
+        breaks: "I15",
+        file: "recovery/walk.rs",
+        within: "fn left_at(",
+        find: "run.to.next < run.seen && run.seen < self.watermark",
+        replace: "false",
+        killer: "backup batches::the_damaged_records_of_a_durable_batch_and_no_others_are_told_as_lost",
+    },
 ];

@@ -165,4 +165,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "before.is_none()",
         killer: "inspect moments::what_only_one_look_sees_is_not_told",
     },
+    Bug {
+        name: "unknown-time-taken-for-an-early-one",
+        breaks: "case 33",
+        file: "log/table.rs",
+        within: "fn base_before_time(",
+        find: "known.started_at > 0 && known.started_at < time",
+        replace: "known.started_at < time",
+        killer: "it consumer::making::a_segment_of_which_a_repair_knew_no_time_hides_no_record_from_who_begins_at_one",
+    },
 ];

@@ -156,4 +156,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "self.covered_by_snapshot()",
         killer: "it snapshot::retention::records_given_up_at_capacity_are_not_kept_for_a_snapshot",
     },
+    Bug {
+        name: "given-up-records-passed-over",
+        breaks: "A1W-03",
+        file: "snapshot/replay.rs",
+        within: "pub fn next_record(",
+        find: "Err(self.given_up(self.reader.next()..span.next, span.offset))",
+        replace: "{ self.reader.pass(&span); self.next_record() }",
+        killer: "it snapshot::recovering::records_in_the_tail_that_a_repair_gave_up_are_a_hard_error_with_their_range",
+    },
 ];
