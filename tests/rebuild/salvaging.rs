@@ -599,6 +599,43 @@ fn keys_of_records_that_are_reclaimed_or_not_are_still_known() {
 }
 
 #[test]
+fn keys_of_records_behind_all_that_is_left_are_not_taken_over() {
+    let memory = MemoryDirectory::new();
+    fill(&memory, 200, Integrity::Chained, 1)
+        .close()
+        .expect("memory works");
+    let first = &segments(&memory)[0];
+    let bytes = memory.file_bytes(first).expect("a segment");
+    let left = frames(&bytes, 72).len() as u64;
+    let reclaiming = options(1).retention(forebay::Retention::UntilAcked);
+    let queue = reclaiming
+        .open_on(Arc::new(memory.clone()))
+        .expect("a queue");
+    queue.reclaim().expect("memory works");
+    assert!(queue.first().get() > left + 7);
+    queue.close().expect("memory works");
+    // The first segment comes back, and nothing else does.
+    let bare = MemoryDirectory::new();
+    for folder in ["segments", "cursors", "quarantine"] {
+        bare.create_folder(folder).expect("memory works");
+    }
+    for name in ["QUEUE", "KEYS"] {
+        bare.put_file(name, &memory.file_bytes(name).expect("it is there"));
+    }
+    bare.put_file(first, &bytes);
+    let (told, to) = salvaged(&bare);
+    assert_eq!(told.rebuilt.next.get(), left);
+    let queue = open(&to);
+    for (sequence, given) in [(3, 3), (10, 10), (left / 7 * 7 + 10, left)] {
+        let key = u128::from(sequence).to_le_bytes();
+        let found = queue
+            .enqueue_once(key, "again")
+            .expect("the keys are known");
+        assert_eq!(found.get(), given);
+    }
+}
+
+#[test]
 fn where_nothing_is_nothing_is_made() {
     let to = MemoryDirectory::new();
     let empty = MemoryDirectory::new();
