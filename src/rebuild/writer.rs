@@ -37,7 +37,10 @@ impl Growing {
         let framing = self.segment.framing;
         let hole = self.offset..self.offset.plus(gap_bytes(framing));
         let fits = encode_gap(framing, place, to, hole, &mut self.buffer);
-        debug_assert!(fits, "the hole is as long as a gap, and {to} is a later record");
+        debug_assert!(
+            fits,
+            "the hole is as long as a gap, and {to} is a later record"
+        );
         self.grow(before);
         if self.segment.header.integrity == Integrity::Chained {
             self.chain = self.chain.after_gap(self.next, to);

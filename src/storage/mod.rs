@@ -217,8 +217,8 @@ pub(crate) fn list_if_there(directory: &dyn Directory, folder: &str) -> Result<V
     }
 }
 
-/// Makes the file `name` of what `fill` writes, in place of any other. Until then it is called
-/// `unfinished`.
+/// Makes the file `name` of what `write` puts into it, in place of any other. Until then it is
+/// called `unfinished`.
 ///
 /// # Durability
 ///
@@ -227,11 +227,11 @@ pub(crate) fn list_if_there(directory: &dyn Directory, folder: &str) -> Result<V
 pub(crate) fn replace_whole(
     directory: &dyn Directory,
     (unfinished, name): (&str, &str),
-    fill: impl FnOnce(&Arc<dyn File>) -> Result<()>,
+    write: impl FnOnce(&Arc<dyn File>) -> Result<()>,
 ) -> Result<Arc<dyn File>> {
     directory.remove(unfinished)?;
     let file = directory.create(unfinished)?;
-    fill(&file)?;
+    write(&file)?;
     file.sync()?;
     directory.rename(unfinished, name)?;
     Ok(file)

@@ -4,7 +4,9 @@
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{CorruptionPolicy, ErrorKind, Integrity, repair};
 
-use super::scene::{BLOCK, DAMAGES, Forget, flip, footer, last, make, name, scene_options, zero};
+use super::scene::{
+    BLOCK, DAMAGES, Damage, Forget, flip, footer, last, make, name, scene_options, zero,
+};
 use crate::support::{Dice, contents, edit, try_open};
 
 /// A field of the header block or of the start frame: its place in the file and its bytes.
@@ -37,7 +39,8 @@ fn forge(bytes: &mut [u8], (_, at, length): Field, value: u64) {
     bytes[HEADER_CHECKSUM..HEADER_CHECKSUM + 4].copy_from_slice(&sum.to_le_bytes());
     let mut masked = bytes[16..32].to_vec();
     masked.extend_from_slice(&bytes[48..56]);
-    masked.extend_from_slice(&(BLOCK as u32 / 8).to_le_bytes());
+    // The start frame's offset, divided by eight.
+    masked.extend_from_slice(&512_u32.to_le_bytes());
     let mask = crc32c::crc32c(&masked);
     let sum = crc32c::crc32c(&bytes[body..body + 64]) ^ mask;
     bytes[BLOCK + 4..BLOCK + 8].copy_from_slice(&sum.to_le_bytes());
@@ -102,7 +105,7 @@ fn a_start_that_names_no_possible_place_is_refused() {
             1 << 40,
             u64::MAX,
         ];
-        let harms: [(&str, fn(&MemoryDirectory)); 3] = [
+        let harms: [(&str, Damage); 3] = [
             ("whole", |_| ()),
             ("missing", |memory| memory.forget(2)),
             ("without its tail", |memory| {
