@@ -143,3 +143,86 @@ impl Search<'_> {
         candidate.bytes = candidate.bytes.saturating_add(bytes);
     }
 }
+
+#[cfg(all(test, feature = "test-support"))]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the numbers are the test's own"
+)]
+mod tests {
+    use super::*;
+    use crate::format::Chain;
+    use crate::position::{QueueId, Sequence};
+    use crate::segment::{ControlPlace, encode_filling};
+    use crate::storage::memory::MemoryDirectory;
+    use crate::storage::{Access, Directory};
+
+    const FRAME_BYTES: u64 = 48;
+
+    fn framing(salt: u64) -> Framing {
+        Framing::new(QueueId::new([5; 16]), salt, Integrity::Crc32c)
+    }
+
+    /// Adds a frame of that framing at the end.
+    fn put(bytes: &mut Vec<u8>, salt: u64) {
+        let place = ControlPlace {
+            next: Sequence::ZERO,
+            watermark: Sequence::ZERO,
+            chain: Chain::default(),
+            time: 1,
+        };
+        let from = Offset::new(wide(bytes.len()));
+        let range = from..from.plus(FRAME_BYTES);
+        assert!(encode_filling(framing(salt), place, range, bytes));
+    }
+
+    fn recovered(bytes: &[u8]) -> Option<Framing> {
+        let memory = MemoryDirectory::new();
+        memory.put_file("file", bytes);
+        let file = memory.open("file", Access::Read).expect("it is there");
+        recover(&file).expect("memory works")
+    }
+
+    #[test]
+    fn any_number_of_pretended_framings_leaves_the_one_with_most_bytes() {
+        for own_first in [true, false] {
+            let mut bytes = vec![0; narrow(BLOCK_BYTES)];
+            let own = |bytes: &mut Vec<u8>| (0..3).for_each(|_| put(bytes, 1));
+            if own_first {
+                own(&mut bytes);
+            }
+            for salt in 0..3 * wide(CANDIDATES_MAX) {
+                put(&mut bytes, 100 + salt);
+            }
+            if !own_first {
+                own(&mut bytes);
+            }
+            assert_eq!(recovered(&bytes), Some(framing(1)), "{own_first}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_long_frames_does_not_use_up_the_search_for_short_ones() {
+        let mut bytes = vec![0; narrow(BLOCK_BYTES)];
+        let lengths: [u32; 4] = [3 << 20, 1 << 14, 1 << 7, 0];
+        for length in lengths.iter().cycle().take((2 << 20) / 40) {
+            bytes.extend_from_slice(&[0; 8]);
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(&[0, 0, 1, 0]);
+            bytes.extend_from_slice(&[0; 24]);
+        }
+        for _ in 0..(3 << 20) / FRAME_BYTES {
+            put(&mut bytes, 1);
+        }
+        assert_eq!(recovered(&bytes), Some(framing(1)));
+    }
+
+    #[test]
+    fn one_frame_is_no_proof() {
+        let mut bytes = vec![0; narrow(BLOCK_BYTES)];
+        put(&mut bytes, 1);
+        assert_eq!(recovered(&bytes), None);
+        put(&mut bytes, 1);
+        assert_eq!(recovered(&bytes), Some(framing(1)));
+    }
+}
