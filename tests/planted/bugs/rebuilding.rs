@@ -154,6 +154,6 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn step(",
         find: "passed.saturating_mul(EFFORT.saturating_sub(1))",
         replace: "passed.saturating_mul(0)",
-        killer: "salvage::framing::tests::what_looks_like_long_frames_does_not_use_up_the_search_for_short_ones",
+        killer: "lib salvage::framing::tests::what_looks_like_long_frames_does_not_use_up_the_search_for_short_ones",
     },
 ];
