@@ -126,7 +126,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "salvage/framing.rs",
         within: "pub(super) fn recover(",
         find: "(candidate.bytes, Reverse(candidate.first))",
-        replace: "Reverse(candidate.first)",
+        replace: "(0, Reverse(candidate.first))",
         killer: "rebuild salvaging::a_payload_that_is_another_segment_does_not_speak_for_a_file_without_its_header",
     },
     Bug {

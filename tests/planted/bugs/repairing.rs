@@ -154,7 +154,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "repair/plan.rs",
         within: "fn apply_in(",
         find: "[\"\", SEGMENTS, CURSORS, SNAPSHOTS]",
-        replace: "[\"\"; 0]",
+        replace: "[\"\"; 4]",
         killer: "it_crash repair::interrupted::a_call_that_fails_anywhere_leaves_a_queue_that_is_repaired_the_same",
     },
 ];
