@@ -108,6 +108,17 @@ pub enum GapReason {
     Reclaimed,
 }
 
+impl fmt::Display for GapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dropped => "dropped to make room",
+            Self::Expired => "older than the queue keeps them",
+            Self::Damaged => "damaged",
+            Self::Reclaimed => "reclaimed",
+        })
+    }
+}
+
 /// What followed the end of the log after a crash, and was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -135,5 +146,30 @@ impl TornTail {
             seen,
             possibly_acknowledged: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_ends_a_sentence_about_records_that_are_gone() {
+        let told = |reason: GapReason| format!("the records 3..5 are gone: {reason}");
+        let reasons = [
+            GapReason::Dropped,
+            GapReason::Expired,
+            GapReason::Damaged,
+            GapReason::Reclaimed,
+        ];
+        assert_eq!(
+            reasons.map(told),
+            [
+                "the records 3..5 are gone: dropped to make room",
+                "the records 3..5 are gone: older than the queue keeps them",
+                "the records 3..5 are gone: damaged",
+                "the records 3..5 are gone: reclaimed",
+            ]
+        );
     }
 }

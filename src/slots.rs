@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Defect, Pair, Slot, narrow, temporary};
 use crate::position::QueueId;
-use crate::storage::{Access, Directory, File, open_if_there, read_whole};
+use crate::storage::{Access, Directory, File, open_if_there, read_whole, replace_whole};
 
 /// A file of two slots, open for writing.
 #[derive(Debug)]
@@ -69,15 +69,11 @@ impl<S: Slot + Clone> SlotFile<S> {
     /// The slot is durable on return; the file's name is once its folder is synced. A crash
     /// before that leaves the old file, or none.
     pub(crate) fn create(directory: &dyn Directory, name: &str, first: S) -> Result<Self> {
-        // 1. Write under another name.  2. Sync.  3. Rename.  4. (The caller syncs the folder.)
-        let unfinished = temporary(name);
-        directory.remove(&unfinished)?;
-        let file = directory.create(&unfinished)?;
-        // Both slots get their block now, so that later updates need no space.
-        file.write_at(&vec![0; narrow(Pair::<S>::FILE_BYTES)], 0)?;
-        file.write_at(&first.encode(), Pair::<S>::offset(0).get())?;
-        file.sync()?;
-        directory.rename(&unfinished, name)?;
+        let file = replace_whole(directory, (&temporary(name), name), |file| {
+            // Both slots get their block now, so that later updates need no space.
+            file.write_at(&vec![0; narrow(Pair::<S>::FILE_BYTES)], 0)?;
+            file.write_at(&first.encode(), Pair::<S>::offset(0).get())
+        })?;
         Ok(Self {
             file,
             newest: first,

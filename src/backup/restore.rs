@@ -19,7 +19,7 @@ use super::manifest::{FOLDERS, Manifest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{IDENTITY, Identity, Pair, STATE, Slot, StateSlot, narrow, temporary};
 use crate::slots::SlotFile;
-use crate::storage::{Access, Directory, DiskDirectory, read_whole, refuse_inside};
+use crate::storage::{Access, Directory, DiskDirectory, read_whole, refuse_inside, replace_whole};
 
 /// Makes a queue in `to`, which must not exist or be an empty directory, of the backup in `from`.
 ///
@@ -90,11 +90,9 @@ fn restore_checked(
     }
     begin_new_run(from, to, &manifest)?;
     copier.sync_names()?;
-    let unfinished = temporary(IDENTITY);
-    let file = to.create(&unfinished)?;
-    file.write_at(&identity, 0)?;
-    file.sync()?;
-    to.rename(&unfinished, IDENTITY)?;
+    replace_whole(to, (&temporary(IDENTITY), IDENTITY), |file| {
+        file.write_at(&identity, 0)
+    })?;
     to.sync("")?;
     Ok(manifest)
 }

@@ -25,7 +25,7 @@ pub(super) fn crc32c(bytes: &[u8]) -> u32 {
 }
 
 /// What the masks of one segment are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct MaskSeed(u32);
 
 impl MaskSeed {

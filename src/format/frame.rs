@@ -105,7 +105,7 @@ impl FrameHeader {
 }
 
 /// How the frames of one segment are laid out and checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Framing {
     seed: MaskSeed,
     integrity: Integrity,

@@ -54,7 +54,7 @@ pub(crate) const ALIGNMENT: u64 = 8;
 pub(crate) const SEGMENT_BYTES_MAX: u64 = (u32::MAX as u64) * ALIGNMENT;
 
 /// What every record frame carries besides the checksums.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Integrity {
     /// Checksums and a keyed BLAKE3 chain: every record's hash depends on all records before it,

@@ -8,6 +8,7 @@ use crate::format::{
 };
 use crate::position::{Position, SegmentNumber, Sequence};
 use crate::slots::SlotFile;
+use crate::storage::replace_whole;
 
 impl Rebuild {
     /// Makes a queue of the sealed segments. The numbers are those of the module's introduction.
@@ -53,7 +54,7 @@ impl Rebuild {
         self.directory.sync("")?;
         // 4.
         let identity = self.identity.encode();
-        self.write_whole(IDENTITY, &identity)?;
+        self.put(IDENTITY, &identity)?;
         self.directory.sync("")
     }
 
@@ -75,15 +76,11 @@ impl Rebuild {
             covered,
             entries,
         };
-        self.write_whole(KEYS, &file.encode())
+        self.put(KEYS, &file.encode())
     }
 
-    /// Writes a whole file, which its folder's sync makes durable.
-    fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let unfinished = temporary(name);
-        let file = self.directory.create(&unfinished)?;
-        file.write_at(bytes, 0)?;
-        file.sync()?;
-        self.directory.rename(&unfinished, name)
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let names = (&*temporary(name), name);
+        replace_whole(&*self.directory, names, |file| file.write_at(bytes, 0)).map(drop)
     }
 }

@@ -36,7 +36,11 @@ impl Growing {
         let (place, before) = (self.place(), self.buffer.len());
         let framing = self.segment.framing;
         let hole = self.offset..self.offset.plus(gap_bytes(framing));
-        encode_gap(framing, place, to, hole, &mut self.buffer);
+        let fits = encode_gap(framing, place, to, hole, &mut self.buffer);
+        debug_assert!(
+            fits,
+            "the hole is as long as a gap, and {to} is a later record"
+        );
         self.grow(before);
         if self.segment.header.integrity == Integrity::Chained {
             self.chain = self.chain.after_gap(self.next, to);

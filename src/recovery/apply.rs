@@ -10,7 +10,7 @@ use crate::format::{
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::Segment;
 use crate::slots::SlotFile;
-use crate::storage::{Access, Directory};
+use crate::storage::{Access, Directory, replace_whole};
 
 /// Makes a new queue in `directory` and returns its `STATE`.
 ///
@@ -29,12 +29,9 @@ pub(crate) fn create_queue(
     }
     let slots = SlotFile::create(directory, STATE, state)?;
     directory.sync("")?;
-    let unfinished = temporary(IDENTITY);
-    directory.remove(&unfinished)?;
-    let file = directory.create(&unfinished)?;
-    file.write_at(&identity.encode(), 0)?;
-    file.sync()?;
-    directory.rename(&unfinished, IDENTITY)?;
+    replace_whole(directory, (&temporary(IDENTITY), IDENTITY), |file| {
+        file.write_at(&identity.encode(), 0)
+    })?;
     directory.sync("")?;
     Ok(slots)
 }

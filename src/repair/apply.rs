@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Result};
 use crate::format::{SEGMENTS, STATE, SegmentFile, StateSlot, segment_file, temporary};
 use crate::position::{Offset, QueueId};
 use crate::slots::SlotFile;
-use crate::storage::{Access, Directory};
+use crate::storage::{Access, Directory, replace_whole};
 
 /// Does all of `steps`.
 pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Result<()> {
@@ -20,7 +20,10 @@ pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Re
         match &step.work {
             Work::SetAside => directory.remove(&step.file)?,
             Work::Rename { to } => directory.rename(&step.file, to)?,
-            Work::Write { bytes } => replace(directory, &step.file, bytes)?,
+            Work::Write { bytes } => {
+                let names = (&*temporary(&step.file), &*step.file);
+                replace_whole(directory, names, |file| file.write_at(bytes, 0))?;
+            }
             Work::Draft(draft) => write_draft(directory, &step.file, draft)?,
             Work::MarkUnclean { queue } => mark_unclean(directory, *queue)?,
         }
@@ -29,30 +32,16 @@ pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Re
     Ok(())
 }
 
-fn replace(directory: &dyn Directory, name: &str, bytes: &[u8]) -> Result<()> {
-    let unfinished = temporary(name);
-    directory.remove(&unfinished)?;
-    let file = directory.create(&unfinished)?;
-    file.write_at(bytes, 0)?;
-    file.sync()?;
-    directory.rename(&unfinished, name)
-}
-
 /// Puts the segment of `draft` in the place of the file `name`.
 fn write_draft(directory: &dyn Directory, name: &str, draft: &Draft) -> Result<()> {
-    let unfinished = temporary(name);
-    directory.remove(&unfinished)?;
-    let file = directory.create(&unfinished)?;
-    if draft.keeps {
-        let from = directory.open(name, Access::Read)?;
-        let end = draft.end.map_or(u64::MAX, Offset::get);
-        copy_bytes(&*from, &*file, from.length()?.min(end))?;
-    }
-    for (offset, bytes) in draft.encode(&file) {
-        file.write_at(&bytes, offset.get())?;
-    }
-    file.sync()?;
-    directory.rename(&unfinished, name)?;
+    replace_whole(directory, (&temporary(name), name), |file| {
+        if draft.keeps {
+            let from = directory.open(name, Access::Read)?;
+            let end = draft.end.map_or(u64::MAX, Offset::get);
+            copy_bytes(&*from, &**file, from.length()?.min(end))?;
+        }
+        draft.write(file)
+    })?;
     directory.sync(SEGMENTS)?;
     // It tells of the file that was here before.
     let number = draft.header.number;

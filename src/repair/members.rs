@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use super::files::LaidOut;
+use super::unstarted::Unstarted;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{Defect, End, SegmentFile, SegmentHeader, StateSlot, segment_file};
+use crate::format::{Defect, End, SegmentFile, StateSlot, segment_file};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::recovery::{CorruptionPolicy, Plan, Survey, make_plan, survey};
 use crate::segment::{Segment, read_header};
-use crate::storage::{Access, Directory, File, open_if_there};
+use crate::storage::{Access, Directory, open_if_there};
 
 /// Between what the log lies, by `STATE` or, after an unclean end, by what opening would decide.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct Member {
     pub(super) content: Content,
     /// Where the log left it; `None` where nothing readable says so.
     pub(super) stop: Option<Offset>,
-    /// The record that followed.
+    /// The record that followed, or the lowest that can have.
     pub(super) next: Option<Sequence>,
 }
 
@@ -39,8 +40,8 @@ pub(super) struct Member {
 #[derive(Debug)]
 pub(super) enum Content {
     Started(Box<Segment>),
-    /// Its header, and its file.
-    Headed(SegmentHeader, Arc<dyn File>, Defect),
+    /// Its header, and what stands behind a start frame that is lost.
+    Unstarted(Unstarted),
     Lost(Defect),
 }
 
@@ -88,9 +89,20 @@ pub(super) fn find_members(
                 Some(segment.start.previous_end),
                 Some(segment.base),
             )),
-            Content::Headed(..) | Content::Lost(_) => {
-                readable_below(laid_out, bounds, number, &mut useless)?
-                    .map(|number| (number, None, None))
+            Content::Unstarted(_) | Content::Lost(_) => {
+                let next = match &content {
+                    Content::Unstarted(unstarted) => unstarted.least_base(),
+                    Content::Started(_) | Content::Lost(_) => None,
+                };
+                let (below, lost) = readable_below(laid_out, bounds, number)?;
+                // Where there is no room for a gap, one before it has to hold it.
+                let stands_in = below.is_none() && next.is_some() && number > bounds.first;
+                if !stands_in {
+                    useless.extend(lost);
+                }
+                let preceding = SegmentNumber::new(number.get().saturating_sub(1));
+                let below = below.or(stands_in.then_some(preceding));
+                below.map(|number| (number, None, next))
             }
         };
         members.push(Member {
@@ -105,25 +117,60 @@ pub(super) fn find_members(
         (number, stop, next) = previous;
     }
     members.reverse();
+    if bounds.is_end_damaged {
+        go_behind(laid_out, bounds, (&mut members, &mut useless))?;
+    }
     Ok((members, useless))
 }
 
-/// The nearest segment below `number` whose header can be read. Those in between held what is lost
-/// with `number`.
+/// Adds the segments behind the end that hold durable records too, and have no start frame that
+/// says so; and those before them of which nothing can be read.
+fn go_behind(
+    laid_out: &LaidOut<'_>,
+    bounds: &Bounds,
+    (members, useless): (&mut Vec<Member>, &mut Vec<SegmentNumber>),
+) -> Result<()> {
+    let end = bounds.end;
+    let mut lost = Vec::new();
+    let numbers = bounds.survey.numbers.iter().copied();
+    for number in numbers.filter(|number| *number > end.position.segment) {
+        let content = read(laid_out, number)?;
+        match &content {
+            Content::Unstarted(unstarted) if unstarted.is_below(end.next) => {
+                if let Some(before) = members.last_mut() {
+                    before.next = unstarted.least_base();
+                }
+                useless.append(&mut lost);
+                members.push(Member {
+                    number,
+                    content,
+                    stop: None,
+                    next: Some(end.next),
+                });
+            }
+            Content::Lost(_) => lost.push(number),
+            Content::Started(_) | Content::Unstarted(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The nearest segment below `number` whose header can be read, and those in between, which held
+/// what is lost with `number`.
 fn readable_below(
     laid_out: &LaidOut<'_>,
     bounds: &Bounds,
     number: SegmentNumber,
-    useless: &mut Vec<SegmentNumber>,
-) -> Result<Option<SegmentNumber>> {
+) -> Result<(Option<SegmentNumber>, Vec<SegmentNumber>)> {
+    let mut lost = Vec::new();
     let numbers = bounds.survey.numbers.iter().copied().rev();
     for below in numbers.filter(|below| *below < number && *below >= bounds.first) {
         match read(laid_out, below)? {
-            Content::Started(_) | Content::Headed(..) => return Ok(Some(below)),
-            Content::Lost(_) => useless.push(below),
+            Content::Started(_) | Content::Unstarted(_) => return Ok((Some(below), lost)),
+            Content::Lost(_) => lost.push(below),
         }
     }
-    Ok(None)
+    Ok((None, lost))
 }
 
 /// What can be read of segment `number`.
@@ -136,7 +183,7 @@ pub(super) fn read(laid_out: &LaidOut<'_>, number: SegmentNumber) -> Result<Cont
     match read_header(&*file, laid_out.identity.queue, number)? {
         Ok(header) => match Segment::started(Arc::clone(&file), header)? {
             Ok(segment) => Ok(Content::Started(Box::new(segment))),
-            Err(defect) => Ok(Content::Headed(header, file, defect)),
+            Err(defect) => Unstarted::find(header, file, defect).map(Content::Unstarted),
         },
         Err(defect @ Defect::Version { .. }) => Err(refused(defect)),
         Err(defect) => Ok(Content::Lost(defect)),

@@ -36,6 +36,7 @@ pub(super) fn mend(
     let mut mender = Mender {
         segment,
         watermark,
+        last: None,
         ending: Ending::Quiet,
         mended: Mended {
             end: segment.data_start(),
@@ -61,8 +62,7 @@ pub(super) fn mend(
     if mender.mended.end <= limit {
         mender.fill_end(member, is_last)?;
     } else {
-        mender.mended.end = limit;
-        mender.mended.next = member.next.unwrap_or(mender.mended.next);
+        mender.leave(limit, member.next)?;
     }
     if !is_last {
         mender.seal(has_footer);
@@ -73,7 +73,8 @@ pub(super) fn mend(
 struct Mender<'a> {
     segment: &'a Segment,
     watermark: Sequence,
-    /// What ended the last run.
+    /// The last run, and what ended it.
+    last: Option<Run>,
     ending: Ending,
     mended: Mended,
 }
@@ -91,6 +92,7 @@ impl Mender<'_> {
 
     /// Takes the frames of `run`.
     fn pass(&mut self, run: &Run) {
+        self.last = Some(*run);
         self.ending = run.ending;
         self.mended.next = run.seen;
         self.mended.chain = run.chain;
@@ -98,6 +100,35 @@ impl Mender<'_> {
             Ending::Defect { offset, .. } => offset,
             Ending::Footer | Ending::Quiet => run.to.offset,
         };
+    }
+
+    /// Goes back to `limit`, where the log left the segment before the record `next`, although
+    /// there are frames behind it.
+    fn leave(&mut self, limit: Offset, next: Option<Sequence>) -> Result<()> {
+        let from = self.last.map(|run| run.from).unwrap_or_default();
+        let (mut offset, mut due, mut chain) = (from.offset, from.next, from.chain);
+        let mut stream = self.segment.stream();
+        while offset < limit {
+            let Ok(span) = stream.frame_at(offset, self.mended.end)? else {
+                break;
+            };
+            (offset, due, chain) = (span.end, span.next, span.header.chain);
+        }
+        if offset != limit || next.is_some_and(|next| next != due) {
+            let what = format!(
+                "the next segment says that the log leaves this one at offset {limit}, where its \
+                 frames do not say so; salvage the records"
+            );
+            return Err(Error::at(
+                ErrorKind::Corrupt,
+                what,
+                self.segment.file.path(),
+            ));
+        }
+        self.mended.end = limit;
+        self.mended.next = due;
+        self.mended.chain = chain;
+        Ok(())
     }
 
     fn note(&mut self) {

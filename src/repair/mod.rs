@@ -21,12 +21,14 @@ mod apply;
 mod aside;
 mod beside;
 mod draft;
+mod ending;
 mod files;
 mod members;
 mod mend;
 mod plan;
 mod segments;
 mod stand_in;
+mod unstarted;
 mod view;
 mod whole;
 

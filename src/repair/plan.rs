@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::files::lay_out;
 use super::segments::plan_segments;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{IDENTITY, LOCK, SEGMENTS};
+use crate::format::{CURSORS, IDENTITY, LOCK, SEGMENTS, SNAPSHOTS};
 use crate::position::{QueueId, Sequence};
 use crate::storage::{Directory, DiskDirectory};
 
@@ -237,8 +237,8 @@ fn apply_in(directory: &dyn Directory, expected: Option<&RepairPlan>) -> Result<
     // Not where no queue is: the lock would be the first file there.
     plan_in(directory)?;
     let lock = directory.lock(LOCK, &format!("{}\n", std::process::id()))?;
-    // A repair before may have been killed between a rename and the sync of its folder.
-    for folder in ["", SEGMENTS] {
+    // A repair before may have been killed between a change of names and the sync of its folder.
+    for folder in ["", SEGMENTS, CURSORS, SNAPSHOTS] {
         match directory.sync(folder) {
             Err(error) if error.is_missing() => {}
             synced => synced?,

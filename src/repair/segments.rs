@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::aside::place_of;
 use super::draft::{Draft, Piece};
@@ -10,13 +9,14 @@ use super::files::{LaidOut, set_aside};
 use super::members::{Bounds, Content, Member, find_bounds, find_members, read};
 use super::mend::{Mended, mend};
 use super::plan::{RepairAction, RepairStep, Work};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::{
-    Chain, Defect, Integrity, STATE, SegmentFile, SegmentHeader, Start, StateSlot, segment_file,
+    Chain, Integrity, STATE, SegmentFile, SegmentHeader, Start, StateSlot, segment_file,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{ControlPlace, NewSegment, Segment, scan, scan_unstarted};
+use crate::segment::{ControlPlace, Segment, SegmentScan, scan};
 use crate::slots::read_slots;
+use crate::storage::Directory;
 
 /// The steps for the segments and for `STATE`.
 pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, Bounds)> {
@@ -77,14 +77,16 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
 /// How the segment before one ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
-    number: SegmentNumber,
+    pub(super) number: SegmentNumber,
     end: Offset,
-    next: Sequence,
+    pub(super) next: Sequence,
     log_bytes: u64,
     chain: Chain,
     epoch: Epoch,
     /// Whether its end is not where the next segment says.
     is_moved: bool,
+    /// Whether its last records are gone.
+    pub(super) is_end_lost: bool,
 }
 
 pub(super) struct Planner<'a> {
@@ -96,7 +98,7 @@ pub(super) struct Planner<'a> {
 
 impl Planner<'_> {
     /// Plans for `member`, which `following` comes after; none after the last one.
-    fn take(&mut self, member: &Member, following: Option<&Member>) -> Result<()> {
+    pub(super) fn take(&mut self, member: &Member, following: Option<&Member>) -> Result<()> {
         match &member.content {
             Content::Started(segment) => {
                 let mut pieces = Vec::new();
@@ -112,38 +114,22 @@ impl Planner<'_> {
                     });
                     problem = Some(format!("segment {} ends further on", before.number));
                 }
-                self.started(member, segment, (pieces, problem), following.is_none())
+                let found = (&**segment, &scan(segment)?);
+                self.mend(member, found, (pieces, problem), following.is_none())
             }
-            Content::Headed(header, file, defect) => {
-                let known = self.base_of(member.number);
-                let base = match known.or(first_readable(&member.content)?) {
-                    Some(base) => base,
-                    None => member.next.unwrap_or_default(),
-                };
-                let (start, chain) = self.start_of(header, base);
-                let file = Arc::clone(file);
-                let created = NewSegment {
-                    file,
-                    header: *header,
-                };
-                let segment = created.begin(start, base, chain);
-                let place = start_place(&segment);
-                let problem = format!("its start frame is damaged ({defect})");
-                let made = (vec![Piece::Start { start, place }], Some(problem));
-                self.started(member, &segment, made, following.is_none())
-            }
+            Content::Unstarted(unstarted) => self.unstarted(member, unstarted, following.is_none()),
             Content::Lost(defect) => self.lost(member, *defect, following),
         }
     }
 
-    fn started(
+    /// Fills what is damaged in `segment`, of which `scanned` is all that can be read.
+    pub(super) fn mend(
         &mut self,
         member: &Member,
-        segment: &Segment,
+        (segment, scanned): (&Segment, &SegmentScan),
         (mut pieces, mut problem): (Vec<Piece>, Option<String>),
         is_last: bool,
     ) -> Result<()> {
-        let scanned = scan(segment)?;
         let watermark = self.bounds.survey.watermark;
         let mended = mend(segment, &scanned.runs, member, (is_last, watermark))?;
         if let Some((offset, defect)) = mended.problem {
@@ -173,42 +159,11 @@ impl Planner<'_> {
             chain: mended.chain,
             epoch: segment.header.epoch,
             is_moved: mended.is_moved,
+            is_end_lost: mended
+                .lost
+                .last()
+                .is_some_and(|lost| lost.end == mended.next),
         });
-    }
-
-    /// Durable records that should follow the last segment are in one that cannot be read, or gone.
-    fn close_end(&mut self) -> Result<()> {
-        let end = self.bounds.end.next;
-        let last = self.before.map(|before| before.number).unwrap_or_default();
-        if self.before.is_some_and(|before| before.next >= end) || end == Sequence::ZERO {
-            return Ok(());
-        }
-        let stated = self.bounds.state.map(|state| state.end.position);
-        let numbers = self.bounds.survey.numbers.iter().copied();
-        let stated_number = stated.map(|stated| stated.segment);
-        let candidates = stated_number.into_iter().chain(numbers);
-        let mut chosen = (
-            self.bounds.survey.highest.following(),
-            Content::Lost(Defect::Missing),
-        );
-        for number in candidates.filter(|number| *number > last) {
-            let content = read(self.laid_out, number)?;
-            if !matches!(content, Content::Started(_)) {
-                chosen = (number, content);
-                break;
-            }
-        }
-        let (number, content) = chosen;
-        // Where frames can be read, the log may have gone on behind what `STATE` states.
-        let is_lost = matches!(content, Content::Lost(_));
-        let stop = stated.filter(|stated| is_lost && stated.segment == number);
-        let member = Member {
-            number,
-            content,
-            stop: stop.map(|stop| stop.offset),
-            next: Some(end),
-        };
-        self.take(&member, None)
     }
 
     /// The first sequence of segment `number`, as far as it is known.
@@ -222,6 +177,16 @@ impl Planner<'_> {
             .map(|before| before.next)
             .or(first.map(|state| state.first_base))
             .or(is_very_first.then_some(Sequence::ZERO))
+    }
+
+    /// The same, with those between it and the log's first one, of which nothing can be read.
+    pub(super) fn least_base_of(&self, number: SegmentNumber) -> Option<Sequence> {
+        let state = self.bounds.state;
+        let stated = state.filter(|state| state.first_segment <= number);
+        let is_from_the_first = self.bounds.first == SegmentNumber::new(1);
+        self.base_of(number)
+            .or(stated.map(|state| state.first_base))
+            .or(is_from_the_first.then_some(Sequence::ZERO))
     }
 
     /// The start of a segment that comes after what came before, and the chain there.
@@ -260,7 +225,7 @@ impl Planner<'_> {
     pub(super) fn epoch_of(&self, following: Option<&Member>) -> Epoch {
         let after = following.and_then(|following| match &following.content {
             Content::Started(segment) => Some(segment.header.epoch),
-            Content::Headed(header, ..) => Some(header.epoch),
+            Content::Unstarted(unstarted) => Some(unstarted.header.epoch),
             Content::Lost(_) => None,
         });
         let before = self.before.map(|before| before.epoch);
@@ -286,6 +251,12 @@ impl Planner<'_> {
         lost: Vec<Range<Sequence>>,
     ) -> Result<()> {
         let file = segment_file(draft.header.number, SegmentFile::Log);
+        if !draft.fits() {
+            let what =
+                "what is lost leaves no place for what would stand for it; salvage the records";
+            let path = self.laid_out.view.path().join(file);
+            return Err(Error::at(ErrorKind::Corrupt, what, &path));
+        }
         let kept = match place_of(&self.laid_out.view, &file) {
             Ok(place) => Some(PathBuf::from(place)),
             Err(error) if error.is_missing() => None,
@@ -307,25 +278,11 @@ impl Planner<'_> {
     }
 }
 
-fn start_place(segment: &Segment) -> ControlPlace {
+pub(super) fn start_place(segment: &Segment) -> ControlPlace {
     ControlPlace {
         next: segment.base,
         watermark: segment.watermark,
         chain: segment.chain,
         time: segment.started_at,
     }
-}
-
-/// The first record that can be read in a segment without a start frame.
-pub(super) fn first_readable(content: &Content) -> Result<Option<Sequence>> {
-    let Content::Headed(header, file, _) = content else {
-        return Ok(None);
-    };
-    let created = NewSegment {
-        file: Arc::clone(file),
-        header: *header,
-    };
-    let unknown = created.begin(Start::default(), Sequence::ZERO, Chain::default());
-    let scanned = scan_unstarted(&unknown)?;
-    Ok(scanned.runs.get(1).map(|run| run.from.next))
 }

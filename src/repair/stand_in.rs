@@ -2,11 +2,11 @@
 
 use super::files::set_aside;
 use super::members::{Content, Member};
-use super::segments::{Planner, first_readable};
+use super::segments::Planner;
 use super::whole::{Beginning, whole_gap};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Defect, SegmentFile, SegmentHeader, segment_file};
-use crate::position::{SegmentNumber, Sequence};
+
 use crate::segment::NewSegment;
 use crate::storage::{Access, Directory};
 
@@ -24,14 +24,8 @@ impl Planner<'_> {
         } else {
             format!("its header is damaged ({defect}); salvage may know what was in it")
         };
-        let after = match following {
-            Some(following) => first_readable(&following.content)?,
-            None => None,
-        };
-        let base = self
-            .base_of(member.number)
-            .or(self.lost_base_of(member.number));
-        let (Some(base), Some(next)) = (base, member.next.or(after)) else {
+        let base = self.least_base_of(member.number);
+        let (Some(base), Some(next)) = (base, member.next) else {
             if defect != Defect::Missing {
                 let problem = format!("{problem}; nothing tells which records it held");
                 let step = set_aside(&self.laid_out.view, &name, problem)?;
@@ -39,6 +33,22 @@ impl Planner<'_> {
             }
             return Ok(());
         };
+        if self.before.is_some() && base > next {
+            let what = format!(
+                "segment {} should go up to the record {next}, and the one before it to {base}; \
+                 salvage the records",
+                member.number
+            );
+            let path = self.laid_out.view.path().join(name);
+            return Err(Error::at(ErrorKind::Corrupt, what, &path));
+        }
+        let is_named = following.is_none_or(|following| {
+            let content = &following.content;
+            matches!(content, Content::Started(_))
+        });
+        if base > next || (base == next && !is_named) {
+            return Ok(());
+        }
         let identity = self.laid_out.identity;
         let header = SegmentHeader {
             queue: identity.queue,
@@ -82,16 +92,5 @@ impl Planner<'_> {
             file,
             header: *header,
         })
-    }
-
-    /// The first sequence of segment `number`, which is lost: with those between it and the log's
-    /// first one, of which nothing can be read either.
-    fn lost_base_of(&self, number: SegmentNumber) -> Option<Sequence> {
-        let state = self.bounds.state;
-        let stated = state.filter(|state| state.first_segment <= number);
-        let is_from_the_first = self.bounds.first == SegmentNumber::new(1);
-        stated
-            .map(|state| state.first_base)
-            .or(is_from_the_first.then_some(Sequence::ZERO))
     }
 }

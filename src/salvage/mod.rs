@@ -243,15 +243,10 @@ fn carry_consumers(
 ) -> (Vec<SalvagedConsumer>, Vec<LostConsumer>) {
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
     for cursor in &remains.cursors {
-        let slot = match &cursor.slot {
-            Ok(slot) if slot.queue == queue => slot,
-            Ok(slot) => {
-                let reason = format!("its cursor is of the queue {}", slot.queue);
-                lost.push(LostConsumer::new(&cursor.consumer, reason));
-                continue;
-            }
+        let slot = match cursor.slot_of(queue) {
+            Ok(slot) => slot,
             Err(reason) => {
-                lost.push(LostConsumer::new(&cursor.consumer, reason.clone()));
+                lost.push(LostConsumer::new(&cursor.consumer, reason));
                 continue;
             }
         };

@@ -44,8 +44,6 @@ pub(super) struct Walked {
     pub(super) start: Option<(Sequence, Start, Chain)>,
     watermark: Sequence,
     gaps: Vec<Sequences>,
-    /// Frames of any kind.
-    frames: u64,
     oldest_time: Option<u64>,
     /// Something is neither a frame nor zeros.
     damaged: bool,
@@ -103,14 +101,9 @@ fn look_into(name: String, file: &Arc<dyn File>) -> Result<FilePlaces> {
         }
         Err(Defect::Version { .. }) => found.later_version = true,
         Err(_) => {
-            // One frame may agree by chance; a second one under the same masks does not.
-            let recovered = recover(file, |framing| {
-                let walked = walk(file, framing)?;
-                Ok((walked.frames >= 2).then_some(walked))
-            })?;
-            if let Some((framing, walked)) = recovered {
-                found.framing = Some(framing);
-                found.walked = walked;
+            found.framing = recover(file)?;
+            if let Some(framing) = found.framing {
+                found.walked = walk(file, framing)?;
             }
         }
     }
@@ -144,7 +137,6 @@ fn walk(file: &Arc<dyn File>, framing: Framing) -> Result<Walked> {
 impl Walked {
     fn note(&mut self, span: &Span, stream: &FrameStream) {
         let header = &span.header;
-        self.frames = self.frames.saturating_add(1);
         if header.watermark > header.sequence {
             // No writer says so; what the frame holds is valid all the same.
             self.damaged = true;

@@ -2,8 +2,8 @@
 
 use crate::error::{ErrorKind, Result};
 use crate::format::{
-    CURSORS, CursorSlot, Defect, IDENTITY, Identity, KEYS, KeyFile, SNAPSHOTS, STATE, StateSlot,
-    consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
+    CURSORS, CursorSlot, Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, SNAPSHOTS, STATE,
+    StateSlot, consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
 };
 use crate::position::{Epoch, QueueId, Sequence};
 use crate::slots::{read_slots, refuse_future};
@@ -25,8 +25,23 @@ pub(super) struct Remains {
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) consumer: String,
-    /// Or why it is not known.
-    pub(super) slot: std::result::Result<CursorSlot, String>,
+    slots: Pair<CursorSlot>,
+}
+
+impl Cursor {
+    /// Where it is in `queue`, or why that is not known.
+    pub(super) fn slot_of(&self, queue: QueueId) -> std::result::Result<&CursorSlot, String> {
+        match self.slots.newest_of(queue) {
+            None => Err("its cursor is damaged".to_owned()),
+            Some((_, slot)) if slot.queue != queue => {
+                Err(format!("its cursor is of the queue {}", slot.queue))
+            }
+            Some((_, slot)) if slot.consumer != consumer_id(&self.consumer) => {
+                Err("its cursor is of another consumer".to_owned())
+            }
+            Some((_, slot)) => Ok(slot),
+        }
+    }
 }
 
 pub(super) fn read_remains(from: &dyn Directory) -> Result<Remains> {
@@ -81,17 +96,14 @@ impl Remains {
     /// A queue that anything here names.
     pub(super) fn any_queue(&self) -> Option<QueueId> {
         let state = self.states.last().map(|slot| slot.queue);
-        let mut cursors = self.cursors.iter();
-        let cursor = cursors.find_map(|cursor| cursor.slot.as_ref().ok());
-        state.or(cursor.map(|slot| slot.queue))
+        let cursors = self.cursors.iter();
+        let mut slots = cursors.flat_map(|cursor| cursor.slots.valid());
+        state.or(slots.next().map(|slot| slot.queue))
     }
 
     fn cursor_slots(&self, queue: QueueId) -> impl Iterator<Item = &CursorSlot> {
-        let slots = self
-            .cursors
-            .iter()
-            .filter_map(|cursor| cursor.slot.as_ref().ok());
-        slots.filter(move |slot| slot.queue == queue)
+        let cursors = self.cursors.iter();
+        cursors.filter_map(move |cursor| cursor.slot_of(queue).ok())
     }
 }
 
@@ -119,14 +131,10 @@ fn read_cursors(from: &dyn Directory) -> Result<Vec<Cursor>> {
             continue;
         };
         refuse_future(from, &path, &pair)?;
-        let newest = pair.valid().max_by_key(|slot| slot.generation);
-        let slot = match newest {
-            Some(slot) if slot.consumer == consumer_id(consumer) => Ok(*slot),
-            Some(_) => Err("its cursor is of another consumer".to_owned()),
-            None => Err("its cursor is damaged".to_owned()),
-        };
-        let consumer = consumer.to_owned();
-        cursors.push(Cursor { consumer, slot });
+        cursors.push(Cursor {
+            consumer: consumer.to_owned(),
+            slots: pair,
+        });
     }
     Ok(cursors)
 }

@@ -10,9 +10,11 @@ pub(crate) use index::{
     IndexBuilder, IndexFile, known_index, read_index, read_index_entry, write_index,
 };
 pub(crate) use open::{Segment, is_zero_from, read_header};
-pub(crate) use scan::{Ending, Mark, Run, SegmentScan, judge_frame, resync, scan, scan_unstarted};
+pub(crate) use scan::{
+    Ending, Mark, Run, SegmentScan, judge_frame, resync, scan, scan_from_least, scan_unstarted,
+};
 pub(crate) use stream::{FrameStream, Span};
 pub(crate) use writer::{
     ControlPlace, NewSegment, create_segment, encode_filling, encode_footer, encode_gap,
-    encode_padding, encode_start, gap_bytes,
+    encode_padding, encode_start, fits_filling, fits_gap, gap_bytes,
 };

@@ -14,6 +14,9 @@ use crate::error::Result;
 use crate::format::{ALIGNMENT, BLOCK_BYTES, Chain, Control, Defect, Footer};
 use crate::position::{Offset, Sequence};
 
+/// Where nothing is known of what is missing, any sequence may follow.
+const ANY: Sequence = Sequence::new(u64::MAX);
+
 /// A place between two frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -66,6 +69,15 @@ pub(crate) struct SegmentScan {
 
 /// Walks `segment` from its start frame to the end of its file.
 pub(crate) fn scan(segment: &Segment) -> Result<SegmentScan> {
+    scan_as(segment, true)
+}
+
+/// The same where the base is only the lowest that it can be.
+pub(crate) fn scan_from_least(segment: &Segment) -> Result<SegmentScan> {
+    scan_as(segment, false)
+}
+
+fn scan_as(segment: &Segment, is_base_exact: bool) -> Result<SegmentScan> {
     let limit = Offset::new(segment.file.length()?);
     let mut scan = SegmentScan {
         watermark: segment.watermark,
@@ -91,7 +103,9 @@ pub(crate) fn scan(segment: &Segment) -> Result<SegmentScan> {
         if !matches!(run.ending, Ending::Defect { .. }) {
             break;
         }
-        match walk.resync(&run)? {
+        let is_anything_due = !is_base_exact && run.seen == segment.base;
+        let seen = if is_anything_due { ANY } else { run.seen };
+        match walk.resync(&Run { seen, ..run })? {
             Some(mark) => from = mark,
             None => break,
         }
@@ -118,12 +132,10 @@ pub(crate) fn scan_unstarted(segment: &Segment) -> Result<SegmentScan> {
         ..Mark::default()
     };
     let ending = walk.ending(offset, Defect::Zeros)?;
-    // Any sequence may follow: nothing is known of what is missing.
-    let seen = Sequence::new(u64::MAX);
     let mut run = Run {
         from: nowhere,
         to: nowhere,
-        seen,
+        seen: ANY,
         chain: Chain::default(),
         ending,
     };

@@ -145,11 +145,29 @@ pub(crate) fn gap_bytes(framing: Framing) -> u64 {
     framing.frame_bytes(Gone::BODY_BYTES)
 }
 
+/// Whether `hole` has room for a gap of the records `gone`, and nothing is left over.
+pub(crate) fn fits_gap(framing: Framing, gone: Range<Sequence>, hole: &Range<Offset>) -> bool {
+    let bytes = hole.end.since(hole.start);
+    let least = if gone.end == gone.start.plus(1) {
+        framing.header_bytes()
+    } else {
+        gap_bytes(framing)
+    };
+    bytes >= least && bytes.is_multiple_of(ALIGNMENT) && !gone.is_empty()
+}
+
+/// Whether padding fills `hole` exactly.
+pub(crate) fn fits_filling(framing: Framing, hole: &Range<Offset>) -> bool {
+    let bytes = hole.end.since(hole.start);
+    bytes.is_multiple_of(ALIGNMENT) && (bytes == 0 || bytes >= framing.header_bytes())
+}
+
 /// Appends what fills `hole` exactly: a gap frame for the records from `place.next` up to `to`, and
 /// padding behind it. `place.chain` is the chain before the gap, which is bound in here.
 ///
 /// False, and nothing appended, where the hole has no room for that: less than a header, or than
 /// [`gap_bytes`] where more than one record is gone.
+#[must_use]
 pub(crate) fn encode_gap(
     framing: Framing,
     place: ControlPlace,
@@ -157,13 +175,11 @@ pub(crate) fn encode_gap(
     hole: Range<Offset>,
     out: &mut Vec<u8>,
 ) -> bool {
-    let bytes = hole.end.since(hole.start);
-    let lead = framing.header_bytes();
-    let is_one = to == place.next.plus(1);
-    let least = if is_one { lead } else { gap_bytes(framing) };
-    if bytes < least || !bytes.is_multiple_of(ALIGNMENT) || to <= place.next {
+    if !fits_gap(framing, place.next..to, &hole) {
         return false;
     }
+    let bytes = hole.end.since(hole.start);
+    let lead = framing.header_bytes();
     let first = if bytes > FILLING_BYTES_MAX {
         gap_bytes(framing)
     } else {
@@ -182,18 +198,18 @@ pub(crate) fn encode_gap(
 
 /// Appends padding frames that fill `range` exactly; false, and nothing appended, where it is
 /// shorter than a header.
+#[must_use]
 pub(crate) fn encode_filling(
     framing: Framing,
     place: ControlPlace,
     range: Range<Offset>,
     out: &mut Vec<u8>,
 ) -> bool {
-    let lead = framing.header_bytes();
-    let mut offset = range.start;
-    let whole = range.end.since(offset);
-    if !whole.is_multiple_of(ALIGNMENT) || (1..lead).contains(&whole) {
+    if !fits_filling(framing, &range) {
         return false;
     }
+    let lead = framing.header_bytes();
+    let mut offset = range.start;
     while offset < range.end {
         let left = range.end.since(offset);
         // What is left behind a full frame must have room for a header again.

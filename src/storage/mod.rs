@@ -217,6 +217,26 @@ pub(crate) fn list_if_there(directory: &dyn Directory, folder: &str) -> Result<V
     }
 }
 
+/// Makes the file `name` of what `write` puts into it, in place of any other. Until then it is
+/// called `unfinished`.
+///
+/// # Durability
+///
+/// The content is durable on return, the name once its folder is synced. A crash before that leaves
+/// the old file, the new one, or none.
+pub(crate) fn replace_whole(
+    directory: &dyn Directory,
+    (unfinished, name): (&str, &str),
+    write: impl FnOnce(&Arc<dyn File>) -> Result<()>,
+) -> Result<Arc<dyn File>> {
+    directory.remove(unfinished)?;
+    let file = directory.create(unfinished)?;
+    write(&file)?;
+    file.sync()?;
+    directory.rename(unfinished, name)?;
+    Ok(file)
+}
+
 /// Reads `length` bytes of `file` from `offset`; fewer where the file ends before.
 pub(crate) fn read_range(file: &dyn File, offset: u64, length: usize) -> Result<Vec<u8>> {
     let available = file.length()?.saturating_sub(offset);

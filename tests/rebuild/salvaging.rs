@@ -303,6 +303,49 @@ fn a_segment_without_its_header_has_the_epoch_of_those_beside_it() {
 }
 
 #[test]
+fn a_payload_that_is_another_segment_does_not_speak_for_a_file_without_its_header() {
+    for integrity in BOTH {
+        let (stranger, _) = queue_of(100, integrity, 2);
+        let strange = stranger.file_bytes(&segments(&stranger)[0]);
+        let strange = strange.expect("a segment");
+        assert!(frames(&strange, header_bytes(integrity)).len() > 10);
+        // Where its frames are masked alike again: at a multiple of a power of two above its length.
+        let place = strange.len().next_power_of_two();
+        let header = header_bytes(integrity);
+        let first = BLOCK + header + 64 + header;
+        let mut payload = vec![0; place - first];
+        payload.extend_from_slice(&strange);
+
+        let memory = MemoryDirectory::new();
+        let options = options(1).integrity(integrity).segment_bytes(1 << 20);
+        let queue = options.open_on(Arc::new(memory.clone())).expect("a queue");
+        queue.enqueue(&payload).expect("room");
+        for number in 0..100 {
+            queue
+                .enqueue(format!("own {number} {:300}", ""))
+                .expect("room");
+        }
+        let all = content(&queue).records;
+        queue.close().expect("memory works");
+        let name = segments(&memory).remove(0);
+        let bytes = memory.file_bytes(&name).expect("a segment");
+        assert!(bytes[place..].starts_with(&strange));
+
+        // With its frame, and without, the copy is the first of which frames can be read.
+        for (damage, kept) in [(BLOCK, &all[..]), (first, &all[1..])] {
+            let damaged = memory.copy();
+            change(&damaged, &name, |bytes| bytes[..damage].fill(0));
+            let (told, to) = salvaged(&damaged);
+            assert_eq!(lost(&told), missing(kept, 101), "{integrity:?}: {told:#?}");
+            assert!(
+                content(&open(&to)).records == kept,
+                "{integrity:?}, {damage}"
+            );
+        }
+    }
+}
+
+#[test]
 fn several_segments_in_a_row_without_their_headers_have_the_epochs_that_the_chain_tells() {
     let (killed, all) = queue_of_two_epochs(Integrity::Chained);
     let names = segments(&killed);
@@ -400,6 +443,40 @@ fn of_mixed_queues_the_one_asked_for_comes_out_and_the_others_are_told() {
         refused.to_string().contains(&strange.to_string()),
         "{refused}"
     );
+}
+
+#[test]
+fn a_slot_of_another_queue_does_not_displace_the_consumers_own_place() {
+    let (memory, _) = queue_of(120, Integrity::Chained, 1);
+    let (stranger, _) = queue_of(120, Integrity::Chained, 2);
+    let name = "cursors/ship.cursor";
+    let strange = stranger.file_bytes(name).expect("a cursor");
+    let own = memory.file_bytes(name).expect("a cursor");
+    let (whole, _) = salvaged(&memory);
+    let generation = |bytes: &[u8], slot: usize| {
+        let at = slot * BLOCK + 16;
+        u64::from_le_bytes(*bytes[at..].first_chunk().expect("eight bytes"))
+    };
+    let newest = |bytes: &[u8]| usize::from(generation(bytes, 1) > generation(bytes, 0)) * BLOCK;
+    let (kept, taken) = (newest(&own), newest(&strange));
+    // The other queue's place is of a higher generation, by its number alone.
+    let slot = restamped(&strange[taken..taken + 140], 1 << 40);
+    change(&memory, name, |bytes| {
+        let other = BLOCK - kept;
+        bytes[other..other + 140].copy_from_slice(&slot);
+    });
+    let (told, _) = salvaged(&memory);
+    assert!(told.is_whole(), "{told:#?}");
+    assert_eq!(told.consumers, whole.consumers);
+}
+
+/// The slot of a cursor with another generation.
+fn restamped(slot: &[u8], generation: u64) -> Vec<u8> {
+    let mut slot = slot.to_vec();
+    slot[16..24].copy_from_slice(&generation.to_le_bytes());
+    let checksum = crc32c::crc32c(&slot[..136]);
+    slot[136..140].copy_from_slice(&checksum.to_le_bytes());
+    slot
 }
 
 #[test]
@@ -518,6 +595,44 @@ fn keys_of_records_that_are_reclaimed_or_not_are_still_known() {
         let key = u128::from(sequence).to_le_bytes();
         let found = queue.enqueue_once(key, "again").expect("known");
         assert_eq!(found.get(), sequence);
+    }
+}
+
+#[test]
+fn keys_of_records_behind_all_that_is_left_are_not_taken_over() {
+    let memory = MemoryDirectory::new();
+    fill(&memory, 200, Integrity::Chained, 1)
+        .close()
+        .expect("memory works");
+    let first = &segments(&memory)[0];
+    let bytes = memory.file_bytes(first).expect("a segment");
+    let left = frames(&bytes, 72).len() as u64;
+    let reclaiming = options(1).retention(forebay::Retention::UntilAcked);
+    let queue = reclaiming
+        .open_on(Arc::new(memory.clone()))
+        .expect("a queue");
+    queue.remove_consumer("ship").expect("it is there");
+    queue.reclaim().expect("memory works");
+    assert!(queue.first().get() > left + 7);
+    queue.close().expect("memory works");
+    // The first segment comes back, and nothing else does.
+    let bare = MemoryDirectory::new();
+    for folder in ["segments", "cursors", "quarantine"] {
+        bare.create_folder(folder).expect("memory works");
+    }
+    for name in ["QUEUE", "KEYS"] {
+        bare.put_file(name, &memory.file_bytes(name).expect("it is there"));
+    }
+    bare.put_file(first, &bytes);
+    let (told, to) = salvaged(&bare);
+    assert_eq!(told.rebuilt.next.get(), left);
+    let queue = open(&to);
+    for (sequence, given) in [(3, 3), (10, 10), (left / 7 * 7 + 10, left)] {
+        let key = u128::from(sequence).to_le_bytes();
+        let found = queue
+            .enqueue_once(key, "again")
+            .expect("the keys are known");
+        assert_eq!(found.get(), given);
     }
 }
 

@@ -30,6 +30,9 @@ fn finish(memory: &MemoryDirectory, ended: &[(String, Vec<u8>)], what: &str) {
     assert!(found == ended, "{what}: a file has other bytes");
     let again = repair::plan_on(memory).expect("it can be planned again");
     assert!(again.is_empty(), "{what}: {again:#?}");
+    // What the first one did and did not sync is on the medium now, its names too.
+    let cut = comparable(&memory.crash_losing_all());
+    assert!(cut == ended, "{what}: power loss took something");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Repair: what it gives up, and that an interruption changes nothing of that.
 
+mod hostile;
 mod interrupted;
 mod outcome;
 mod scene;
+mod starts;

@@ -14,7 +14,7 @@ use crate::support::{edit, kill, options, ranges, segments, try_open};
 pub(crate) const RECORDS: u64 = 150;
 /// What the consumer `half` has acknowledged.
 pub(crate) const ACKED: u64 = 20;
-const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 
 /// A way to damage a queue.
 pub(crate) type Damage = fn(&MemoryDirectory);
@@ -126,7 +126,7 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
     }),
 ];
 
-trait Forget {
+pub(crate) trait Forget {
     fn forget(&self, number: u64);
 }
 
@@ -142,15 +142,15 @@ pub(crate) fn name(number: u64) -> String {
     format!("segments/{number:016}.log")
 }
 
-fn last(memory: &MemoryDirectory) -> u64 {
+pub(crate) fn last(memory: &MemoryDirectory) -> u64 {
     segments(memory).len() as u64
 }
 
-fn flip(memory: &MemoryDirectory, number: u64, at: usize) {
+pub(crate) fn flip(memory: &MemoryDirectory, number: u64, at: usize) {
     edit(memory, &name(number), |bytes| bytes[at] ^= 0x10);
 }
 
-fn zero(memory: &MemoryDirectory, number: u64, range: Range<usize>) {
+pub(crate) fn zero(memory: &MemoryDirectory, number: u64, range: Range<usize>) {
     edit(memory, &name(number), |bytes| {
         let end = range.end.min(bytes.len());
         bytes[range.start..end].fill(0);
@@ -184,7 +184,7 @@ fn foreign(memory: &MemoryDirectory, number: u64) {
 }
 
 /// Where the footer of a segment stands.
-fn footer(memory: &MemoryDirectory, number: u64) -> usize {
+pub(crate) fn footer(memory: &MemoryDirectory, number: u64) -> usize {
     let bytes = memory.file_bytes(&name(number)).expect("it is there");
     let frames = frames(&bytes);
     frames.last().expect("a footer").0.start

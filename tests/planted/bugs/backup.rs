@@ -78,8 +78,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "restore-identity-not-synced",
         breaks: "I16",
-        file: "backup/restore.rs",
-        within: "fn restore_checked(",
+        file: "storage/mod.rs",
+        within: "fn replace_whole(",
         find: "file.sync()?;",
         replace: "",
         killer: "backup faults::after_a_fault_or_a_power_cut_a_restored_queue_is_whole_or_none",

@@ -159,8 +159,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "slot-file-not-synced-before-its-rename",
         breaks: "A14",
-        file: "slots.rs",
-        within: "fn create(",
+        file: "storage/mod.rs",
+        within: "fn replace_whole(",
         find: "file.sync()?;",
         replace: "",
         killer: "it_crash crash_cases::delivery::a_new_consumer_survives_a_power_cut",

@@ -213,8 +213,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "identity-not-synced-before-its-rename",
         breaks: "A14, case 22",
-        file: "recovery/apply.rs",
-        within: "fn create_queue(",
+        file: "storage/mod.rs",
+        within: "fn replace_whole(",
         find: "file.sync()?;",
         replace: "",
         killer: "it_crash order::creation_writes_the_identity_last_with_the_folder_synced_before_and_after",
@@ -224,8 +224,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "A11, case 22",
         file: "recovery/apply.rs",
         within: "fn create_queue(",
-        find: r#"directory.rename(&unfinished, IDENTITY)?; directory.sync("")?;"#,
-        replace: "directory.rename(&unfinished, IDENTITY)?;",
+        find: r#"directory.sync("")?; Ok(slots)"#,
+        replace: "Ok(slots)",
         killer: "it_crash order::creation_writes_the_identity_last_with_the_folder_synced_before_and_after",
     },
     Bug {
