@@ -94,7 +94,7 @@ fn consumers_tells_the_lag_and_finds_a_damaged_cursor() {
         assert_eq!(consumer["lag"], scenes::RECORDS - next);
         assert_eq!(consumer["filtered"], false);
         assert!(consumer["lag_bytes"].as_u64() > Some(0), "{consumer}");
-        assert!(consumer["oldest_unix_ms"].as_u64() > Some(0), "{consumer}");
+        assert!(consumer["oldest_unix_ns"].as_u64() > Some(0), "{consumer}");
     }
     let table = printed(scene.folder(), &["consumers", "q"], 0);
     assert!(table.contains("audit") && table.contains("180"), "{table}");
@@ -157,9 +157,10 @@ fn watching_tells_rates_and_ends_when_nobody_reads() {
             break;
         }
         let rates = &next()["rates"];
-        came |= rates["records_in"].as_u64() > Some(0) && rates["bytes_in"].as_u64() > Some(0);
+        came |= rates["records_in_per_second"].as_u64() > Some(0)
+            && rates["bytes_in_per_second"].as_u64() > Some(0);
         audit |= rates["consumers"]["audit"].as_u64() > Some(0);
-        went |= rates["records_out"].as_u64() > Some(0);
+        went |= rates["records_out_per_second"].as_u64() > Some(0);
     }
     assert!(came && audit && went, "{came} {audit} {went}");
     drop(lines);
@@ -207,6 +208,48 @@ fn a_page_never_replaces_a_file() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("page.html is there already"), "{said}");
     assert_eq!(fs::read(&file).expect("it"), b"mine");
+}
+
+/// Verifying may take minutes: what stands in the way of the page is told before.
+#[test]
+fn a_page_that_cannot_be_written_is_told_before_the_work() {
+    let scene = scenes::whole();
+    fs::write(scene.folder().join("page.html"), "mine").expect("room");
+    for file in ["page.html", "nowhere/page.html"] {
+        for command in ["stats", "verify"] {
+            let output = run(scene.folder(), &[command, "q", "--html", file]);
+            assert_eq!(output.status.code(), Some(2), "{command} {file}");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(said.is_empty(), "{command} {file}: {said}");
+        }
+    }
+    printed(scene.folder(), &["verify", "q", "--html", "new.html"], 0);
+    assert!(scene.folder().join("new.html").exists());
+}
+
+#[test]
+fn the_page_of_a_queue_without_its_identity_tells_what_verify_finds() {
+    let scene = scenes::identity_gone();
+    let page = gallery("identity-gone").join("page.html");
+    let file = page.display().to_string();
+    printed(scene.folder(), &["verify", "q", "--html", &file], 1);
+    let document = document(&page);
+    assert!(document.contains(">Damaged<"), "{document}");
+    assert!(document.contains("QUEUE at offset 0"), "{document}");
+}
+
+#[test]
+fn a_page_says_how_far_was_looked() {
+    let scene = scenes::whole();
+    for (command, words) in [
+        ("stats", "Looked at as far as opening looks"),
+        ("verify", "Every record was read"),
+    ] {
+        let file = format!("{command}.html");
+        printed(scene.folder(), &[command, "q", "--html", &file], 0);
+        let page = fs::read_to_string(scene.folder().join(file)).expect("a page");
+        assert!(page.contains(words), "{page}");
+    }
 }
 
 #[test]

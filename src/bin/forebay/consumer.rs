@@ -1,13 +1,13 @@
 //! `forebay consumer`: consumers made, removed, and put elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use forebay::{ConsumerOptions, Follower, Queue, Retention, Sequence, Start};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::{output, start};
+use crate::{asked, start, units};
 
 const EXAMPLE: &str = "\
 These open the queue as its writer: the program that has it open must end
@@ -111,15 +111,13 @@ struct Seek {
 /// Which consumer, and how the outcome is told.
 #[derive(Debug, Args)]
 struct Consumer {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// The consumer.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Print a JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -132,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 impl Create {
     fn run(&self) -> Result<(), Failure> {
-        let queue = open(&self.of.queue)?;
+        let queue = open(self.of.queue.path())?;
         let name = &self.of.name;
         if queue.consumers().contains(name) {
             return Err(Failure::Input {
@@ -150,33 +148,34 @@ impl Create {
 
 impl Remove {
     fn run(&self) -> Result<(), Failure> {
-        let queue = open(&self.of.queue)?;
+        let queue = open(self.of.queue.path())?;
         self.of.refuse_unknown(&queue)?;
         let name = &self.of.name;
         queue.remove_consumer(name)?;
         let left = queue.consumers();
         queue.close()?;
-        if self.of.json {
-            let object = json!({ "name": name, "consumers": left });
-            return output::print(&format!("{object:#}\n"));
-        }
-        let left = match left.as_slice() {
+        let told = match left.as_slice() {
             [] => "no consumer is left: what is still there waits for the next one".to_owned(),
             left => format!("left are {}", left.join(", ")),
         };
-        output::print(&format!("removed the consumer {name}; {left}\n"))
+        self.of.form.answer(
+            || json!({ "name": name, "consumers": left }),
+            || format!("removed the consumer {name}; {told}\n"),
+        )
     }
 }
 
 impl Seek {
     fn run(&self) -> Result<(), Failure> {
-        let queue = open(&self.of.queue)?;
+        let queue = open(self.of.queue.path())?;
         self.of.refuse_unknown(&queue)?;
         let to = match self.to {
             Start::First => queue.first(),
             Start::End => queue.next(),
             Start::At(sequence) => sequence,
-            Start::Time(_) | _ => Follower::open_from(&self.of.queue, self.to)?.next_sequence(),
+            Start::Time(_) | _ => {
+                Follower::open_from(self.of.queue.path(), self.to)?.next_sequence()
+            }
         };
         let mut consumer = queue.consumer_with(&self.of.name, &options(&self.kind))?;
         consumer.seek(to)?;
@@ -206,13 +205,11 @@ impl Consumer {
 
     fn tell(&self, how: &str, next: Sequence, lag: u64) -> Result<(), Failure> {
         let name = &self.name;
-        if self.json {
-            let object = json!({ "name": name, "next": next.get(), "lag": lag });
-            return output::print(&format!("{object:#}\n"));
-        }
-        output::print(&format!(
-            "the consumer {name} {how} at {next}, {lag} records before the end\n"
-        ))
+        let records = units::counted(lag, "record");
+        self.form.answer(
+            || json!({ "name": name, "next": next.get(), "lag": lag }),
+            || format!("the consumer {name} {how} at {next}, {records} before the end\n"),
+        )
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use forebay::Integrity;
 use forebay::inspect::{
     Anchor, AnchorOutcome, Finding, Progress, Severity, Verification, VerifyOptions, inspect,
     verify,
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::units;
-use crate::{facts, output, page};
+use crate::{asked, facts, page};
 
 const EXAMPLE: &str = "\
 Reads every retained byte: identity, both slots of STATE, every segment with
@@ -44,7 +43,7 @@ Fields of the JSON object; what is not known is null:
   opening                what opening would do: {error} or {clean, event, next,
                          state_rebuilt, torn, lost_records}
                          torn: {file, offset, bytes, possibly_acknowledged}
-  seconds, bytes_per_second
+  elapsed_seconds, bytes_per_second
 
 Example:
   forebay verify events.queue
@@ -56,9 +55,8 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// Compute every hash of the chain again.
     #[arg(long)]
     chain: bool,
@@ -72,17 +70,19 @@ pub(crate) struct Arguments {
     /// where the queue was not closed and --jobs is not given.
     #[arg(long)]
     gentle: bool,
-    /// Print one JSON object instead.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
     /// Write a page with the picture of the queue into FILE, which must not be there yet.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(file) = &arguments.html {
+        page::try_place(file)?;
+    }
     // A program may be writing wherever the queue is not closed.
-    let is_closed = || inspect(&arguments.queue).is_ok_and(|found| found.opening.clean);
+    let is_closed = || inspect(arguments.queue.path()).is_ok_and(|found| found.opening.clean);
     let gentle = arguments.gentle || (arguments.jobs == 0 && !is_closed());
     let mut options = VerifyOptions::new()
         .chain(arguments.chain)
@@ -92,17 +92,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         options = options.anchor(anchor);
     }
     let bar = bar();
-    let found = verify(&arguments.queue, &options, &|progress| show(&bar, progress));
+    let found = verify(arguments.queue.path(), &options, &|progress| {
+        show(&bar, progress)
+    });
     bar.finish_and_clear();
     let found = found?;
-    let text = if arguments.json {
-        format!("{:#}\n", as_json(&found, arguments.anchor))
-    } else {
-        output::safe(&as_text(&found, arguments.anchor))
-    };
-    output::print(&text)?;
+    arguments.form.answer(
+        || as_json(&found, arguments.anchor),
+        || as_text(&found, arguments.anchor),
+    )?;
     if let Some(file) = &arguments.html {
-        page::write(file, &inspect(&arguments.queue)?, &rows(&found))?;
+        // Without its identity it can be verified, and not looked at.
+        let looked = inspect(arguments.queue.path());
+        let page = page::Page {
+            queue: &found.path,
+            found: looked.as_ref(),
+            findings: &rows(&found),
+            is_verified: true,
+        };
+        page.write(file)?;
     }
     if found.is_sound() {
         return Ok(());
@@ -149,8 +157,9 @@ fn verdict(found: &Verification) -> String {
     let lost = found.lost_records();
     match found.worst() {
         Some(Severity::Tampering) => format!("the queue was tampered with: {path}"),
-        Some(Severity::Loss) if lost == 1 => format!("one record cannot be read: {path}"),
-        Some(Severity::Loss) => format!("{lost} records cannot be read: {path}"),
+        Some(Severity::Loss) => {
+            format!("{} cannot be read: {path}", units::counted(lost, "record"))
+        }
         Some(Severity::Damage) => format!("the queue is damaged, no record is lost: {path}"),
         _ => format!("the anchor is not proven: {path}"),
     }
@@ -168,15 +177,16 @@ fn write_text(found: &Verification, anchor: Option<Anchor>, text: &mut String) -
     let (first, next) = (found.first, found.next);
     writeln!(
         text,
-        "log        {first}..{next}, durable to {}, in {} segments",
-        found.durable, found.segments
+        "log        {first}..{next}, durable to {}, in {}",
+        found.durable,
+        units::counted(found.segments, "segment")
     )?;
     let hashes = if found.chain { ", every hash" } else { "" };
     let rate = units::bytes(units::per_second(found.bytes, found.elapsed));
     writeln!(
         text,
-        "checked    {} records, {}{hashes}, in {} ({rate}/s)",
-        found.records,
+        "checked    {}, {}{hashes}, in {} ({rate}/s)",
+        units::counted(found.records, "record"),
         units::bytes(found.bytes),
         units::span(found.elapsed),
     )?;
@@ -197,8 +207,8 @@ fn write_text(found: &Verification, anchor: Option<Anchor>, text: &mut String) -
     }
     let (files, bytes) = found.quarantined;
     if files > 0 {
-        let bytes = units::bytes(bytes);
-        writeln!(text, "quarantine {files} files, {bytes}")?;
+        let (files, bytes) = (units::counted(files, "file"), units::bytes(bytes));
+        writeln!(text, "quarantine {files}, {bytes}")?;
     }
     if let (Some(anchor), Some(outcome)) = (anchor, found.anchor) {
         writeln!(text, "anchor     {}: {}", anchor.sequence, told(outcome))?;
@@ -294,10 +304,7 @@ fn as_json(found: &Verification, anchor: Option<Anchor>) -> Value {
     json!({
         "path": found.path.display().to_string(),
         "id": found.id.to_string(),
-        "integrity": match found.integrity {
-            Integrity::Chained => "chained",
-            Integrity::Crc32c | _ => "crc32c",
-        },
+        "integrity": facts::integrity(found.integrity),
         "sound": found.is_sound(),
         "first": found.first.get(),
         "next": found.next.get(),
@@ -313,7 +320,7 @@ fn as_json(found: &Verification, anchor: Option<Anchor>) -> Value {
         "quarantined_files": found.quarantined.0,
         "quarantined_bytes": found.quarantined.1,
         "opening": opening_as_json(found),
-        "seconds": found.elapsed.as_secs_f64(),
+        "elapsed_seconds": found.elapsed.as_secs_f64(),
         "bytes_per_second": units::per_second(found.bytes, found.elapsed),
     })
 }
