@@ -155,6 +155,25 @@ fn piped_into(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
+#[test]
+fn an_export_that_nobody_reads_to_its_end_is_not_told_as_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let queue = forebay::Queue::open(folder.path().join("q")).expect("a new queue");
+    queue.enqueue(&vec![b'x'; 4 << 20]).expect("room");
+    queue.close().expect("a clean close");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
+        .args(["export", "q", "-"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
 /// As `<(zstd -d events.jsonl.zst)` gives it: what was read of it does not come again.
 #[cfg(unix)]
 #[test]

@@ -132,6 +132,17 @@ fn looking_at_damage_finds_it_and_ends_with_1() {
 }
 
 #[test]
+fn a_queue_without_its_last_segment_is_not_told_as_new() {
+    let scene = scenes::whole();
+    fs::remove_dir_all(scene.file("segments")).expect("segments");
+    fs::create_dir(scene.file("segments")).expect("room");
+    let output = run(scene.folder(), &["ls", "q"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("every segment is gone"), "{said}");
+}
+
+#[test]
 fn watching_tells_rates_and_ends_when_nobody_reads() {
     let scene = scenes::whole();
     let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
@@ -434,6 +445,7 @@ fn shells_and_manual_know_every_subcommand() {
         for name in &names {
             assert!(script.contains(name), "{name} in {shell}");
         }
+        assert!(!script.contains("demo-child"), "{shell}");
     }
     printed(folder.path(), &["man", "pages"], 0);
     for name in &names {
@@ -444,6 +456,12 @@ fn shells_and_manual_know_every_subcommand() {
             page.contains(&format!("forebay\\-{} \\- ", name.replace('-', "\\-"))),
             "{page}"
         );
+        let title = page.lines().find(|line| line.starts_with(".TH"));
+        let version = concat!("\"forebay ", env!("CARGO_PKG_VERSION"), "\"");
+        assert!(
+            title.is_some_and(|title| title.contains(version)),
+            "{title:?}"
+        );
         let example = help.lines().skip_while(|line| !line.starts_with("Example"));
         for line in example.skip(1).filter(|line| !line.is_empty()) {
             let line = line.replace('\\', "\\e").replace('-', "\\-");
@@ -452,4 +470,5 @@ fn shells_and_manual_know_every_subcommand() {
     }
     let whole = printed(folder.path(), &["man"], 0);
     assert!(whole.contains("forebay\\-stats(1)"), "{whole}");
+    assert!(!whole.contains("child"), "{whole}");
 }

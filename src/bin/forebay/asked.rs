@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use forebay::{Consumer, ConsumerOptions, ErrorKind};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -19,6 +20,41 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn path(&self) -> &Path {
         &self.queue
+    }
+}
+
+/// Which kinds a consumer was made with.
+#[derive(Debug, Args)]
+pub(crate) struct Kinds {
+    /// The kinds that the consumer was made with, if it was.
+    #[arg(long = "kind", value_name = "K", value_delimiter = ',')]
+    kinds: Vec<u16>,
+}
+
+impl Kinds {
+    /// The consumer `name`, which is made where it is new.
+    pub(crate) fn open(&self, queue: &forebay::Queue, name: &str) -> Result<Consumer, Failure> {
+        let opened = queue.consumer_with(name, &of_kinds(&self.kinds));
+        opened.map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput if queue.consumers().iter().any(|known| known == name) => {
+                Failure::Input {
+                    what: error.to_string(),
+                    remedy: "name with --kind the kinds it was made with, or none where it was \
+                             made without; `forebay consumers` tells which",
+                }
+            }
+            _ => Failure::Queue(error),
+        })
+    }
+}
+
+/// A consumer of these kinds, of all where there are none.
+pub(crate) fn of_kinds(kinds: &[u16]) -> ConsumerOptions {
+    let options = ConsumerOptions::new();
+    if kinds.is_empty() {
+        options
+    } else {
+        options.kinds(kinds.iter().copied())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use forebay::{ConsumerOptions, Follower, Queue, Retention, Sequence, Start};
+use forebay::{Follower, Queue, Retention, Sequence, Start};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -20,8 +20,8 @@ Example:
 
 const CREATE_EXAMPLE: &str = "\
 From then on records are kept for the consumer until it acknowledges them. A
-time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer
-of some kinds can be opened with the same kinds alone, for ever.
+time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer of some
+kinds can be opened with the same kinds alone, for ever.
 
 Fields of the JSON object:
   name, next             the consumer, and the sequence it is given next
@@ -103,9 +103,8 @@ struct Seek {
     /// Where it goes on.
     #[arg(value_name = "TO", value_parser = start::parse)]
     to: Start,
-    /// The kinds that it was made with, if it was.
-    #[arg(long, value_name = "K", value_delimiter = ',')]
-    kind: Vec<u16>,
+    #[command(flatten)]
+    kinds: asked::Kinds,
 }
 
 /// Which consumer, and how the outcome is told.
@@ -138,7 +137,7 @@ impl Create {
                 remedy: "`forebay consumer seek` moves it",
             });
         }
-        let consumer = queue.consumer_with(name, &options(&self.kind).start(self.at))?;
+        let consumer = queue.consumer_with(name, &asked::of_kinds(&self.kind).start(self.at))?;
         let (next, lag) = (consumer.next_sequence(), consumer.len()?);
         drop(consumer);
         queue.close()?;
@@ -177,7 +176,7 @@ impl Seek {
                 Follower::open_from(self.of.queue.path(), self.to)?.next_sequence()
             }
         };
-        let mut consumer = queue.consumer_with(&self.of.name, &options(&self.kind))?;
+        let mut consumer = self.kinds.open(&queue, &self.of.name)?;
         consumer.seek(to)?;
         let (next, lag) = (consumer.next_sequence(), consumer.len()?);
         drop(consumer);
@@ -217,15 +216,6 @@ impl Consumer {
 fn open(path: &Path) -> Result<Queue, Failure> {
     let options = Queue::options().open_existing();
     Ok(options.retention(Retention::KeepForever).open(path)?)
-}
-
-fn options(kinds: &[u16]) -> ConsumerOptions {
-    let options = ConsumerOptions::new();
-    if kinds.is_empty() {
-        options
-    } else {
-        options.kinds(kinds.iter().copied())
-    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(crate) struct Arguments {
     /// Who drains: each consumer gets all records, from the oldest one when it is new.
     #[arg(long, value_name = "NAME", default_value = "cli")]
     consumer: String,
+    #[command(flatten)]
+    kinds: asked::Kinds,
     /// The most records to take; all that are there unless given.
     #[arg(long, value_name = "N")]
     max: Option<u64>,
@@ -51,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .clone()
         .retention(retention.clone())
         .open(arguments.queue.path())?;
-    let mut consumer = queue.consumer(&arguments.consumer)?;
+    let mut consumer = arguments.kinds.open(&queue, &arguments.consumer)?;
     if let Some(range) = consumer.taken_back() {
         let (start, end) = (range.start, range.end);
         note(&format!(

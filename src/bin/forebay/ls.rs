@@ -58,6 +58,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     output::print(&text)?;
     let mut damaged = found.segments.iter().filter(|found| found.defect.is_some());
+    if found.segments.is_empty() && found.is_damaged() {
+        return Err(Failure::Finding("every segment is gone".to_owned()));
+    }
     match damaged.next() {
         Some(first) => {
             let number = first.number;

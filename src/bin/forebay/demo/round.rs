@@ -93,9 +93,10 @@ fn run_and_kill(
     let ended = child.0.wait().map_err(failed())?;
     let reports = reports.and_then(|reports| reports.join().ok());
     if !was_killed(ended) {
-        return Err(Failure::Finding(format!(
-            "the child ended by itself before it was killed: {ended}"
-        )));
+        return Err(Failure::Input {
+            what: format!("the child ended by itself before it was killed: {ended}"),
+            remedy: "why is told above; nothing was found out about the queue",
+        });
     }
     Ok((lived, ended, reports.unwrap_or_default()))
 }

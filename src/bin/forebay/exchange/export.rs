@@ -71,7 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut sink = Sink::open(&arguments.out)?;
     let outcome = write_all(&mut reading, &mut sink, out);
     match outcome {
-        Ok(records) => {
+        Ok((_, Reader::Gone)) => return Ok(()),
+        Ok((records, Reader::There)) => {
             sink.finish()?;
             let records = units::counted(records, "record");
             note(&format!("{records} of {first}..{end} exported"));
@@ -90,7 +91,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     reading.finish()
 }
 
-fn write_all(reading: &mut Reading, sink: &mut Sink, mut out: Vec<u8>) -> Result<u64, Failure> {
+/// Writes all records behind what is in `out`; tells how many, and whether anybody still reads.
+fn write_all(
+    reading: &mut Reading,
+    sink: &mut Sink,
+    mut out: Vec<u8>,
+) -> Result<(u64, Reader), Failure> {
     let mut records = 0_u64;
     loop {
         let more = reading.read(|batch| records += append(batch, &mut out))?;
@@ -99,12 +105,12 @@ fn write_all(reading: &mut Reading, sink: &mut Sink, mut out: Vec<u8>) -> Result
         }
         if !more || out.len() >= PIECE_BYTES {
             if sink.write(&out)? == Reader::Gone {
-                return Ok(records);
+                return Ok((records, Reader::Gone));
             }
             out.clear();
         }
         if !more {
-            return Ok(records);
+            return Ok((records, Reader::There));
         }
     }
 }

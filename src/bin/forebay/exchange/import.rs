@@ -110,7 +110,8 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn header(&mut self) -> Result<Header, Failure> {
-        let line = self.next(HEADER_BYTES_MAX)?.unwrap_or_default();
+        let line = self.next(HEADER_BYTES_MAX)?;
+        let line = line.ok_or_else(|| wrong(1, "there is none: nothing came in"))?;
         Header::read(line).map_err(|why| wrong(1, &why))
     }
 
