@@ -159,7 +159,7 @@ fn piped_into(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
 fn an_export_that_nobody_reads_to_its_end_is_not_told_as_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let queue = forebay::Queue::open(folder.path().join("q")).expect("a new queue");
-    queue.enqueue(&vec![b'x'; 4 << 20]).expect("room");
+    queue.enqueue(vec![b'x'; 4 << 20]).expect("room");
     queue.close().expect("a clean close");
     let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
         .args(["export", "q", "-"])

@@ -245,8 +245,31 @@ fn the_page_of_a_queue_without_its_identity_tells_what_verify_finds() {
     let file = page.display().to_string();
     printed(scene.folder(), &["verify", "q", "--html", &file], 1);
     let document = document(&page);
-    assert!(document.contains(">Damaged<"), "{document}");
+    assert!(document.contains(">Not sound<"), "{document}");
     assert!(document.contains("QUEUE at offset 0"), "{document}");
+}
+
+#[test]
+fn the_page_of_verify_has_the_verdict_of_verify() {
+    let scene = scenes::whole();
+    let other = format!("{}:{}", scenes::RECORDS, "0".repeat(64));
+    let arguments = ["verify", "q", "--anchor", &other, "--html", "other.html"];
+    printed(scene.folder(), &arguments, 1);
+    let page = |name: &str| fs::read_to_string(scene.folder().join(name)).expect("a page");
+    let other = page("other.html");
+    assert!(
+        other.contains(">Not sound<") && other.contains("anchor 200"),
+        "{other}"
+    );
+    let index = format!("segments/{:016}.idx", scenes::MIDDLE);
+    scene.change(&index, |bytes| bytes[20] ^= 1);
+    let told = printed(scene.folder(), &["verify", "q", "--html", "minor.html"], 0);
+    assert!(told.contains("minor"), "{told}");
+    let minor = page("minor.html");
+    assert!(
+        minor.contains(">Intact<") && minor.contains("1 finding"),
+        "{minor}"
+    );
 }
 
 #[test]

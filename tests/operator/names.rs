@@ -9,12 +9,20 @@ use crate::scenes;
 /// Turns text red, where a terminal obeys it.
 const RED: &str = "\u{1b}[31m";
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no power cut is to be survived here"
+)]
+fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).expect("room");
+}
+
 /// A damaged queue with such a sequence in its own name and in those of files in its folders.
 fn scene() -> (scenes::Scene, String) {
     let scene = scenes::one_flip();
     let segment = |name: &str| scene.file(&format!("segments/{name}"));
     let middle = scene.file(&scenes::segment(scenes::MIDDLE + 1));
-    fs::rename(middle, segment(&format!("{RED}moved.log"))).expect("a segment");
+    rename(&middle, &segment(&format!("{RED}moved.log")));
     for folder in ["segments", "cursors", "snapshots", "quarantine", ""] {
         let folder = scene.file(folder);
         fs::create_dir_all(&folder).expect("a folder");
@@ -24,7 +32,7 @@ fn scene() -> (scenes::Scene, String) {
         }
     }
     let name = format!("{RED}q");
-    fs::rename(scene.path(), scene.folder().join(&name)).expect("room");
+    rename(&scene.path(), &scene.folder().join(&name));
     (scene, name)
 }
 

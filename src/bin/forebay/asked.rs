@@ -35,15 +35,16 @@ impl Kinds {
     /// The consumer `name`, which is made where it is new.
     pub(crate) fn open(&self, queue: &forebay::Queue, name: &str) -> Result<Consumer, Failure> {
         let opened = queue.consumer_with(name, &of_kinds(&self.kinds));
-        opened.map_err(|error| match error.kind() {
-            ErrorKind::InvalidInput if queue.consumers().iter().any(|known| known == name) => {
-                Failure::Input {
-                    what: error.to_string(),
-                    remedy: "name with --kind the kinds it was made with, or none where it was \
-                             made without; `forebay consumers` tells which",
-                }
+        opened.map_err(|error| {
+            let is_known = queue.consumers().iter().any(|known| known == name);
+            if error.kind() != ErrorKind::InvalidInput || !is_known {
+                return Failure::Queue(error);
             }
-            _ => Failure::Queue(error),
+            Failure::Input {
+                what: error.to_string(),
+                remedy: "name with --kind the kinds it was made with, or none where it was made \
+                         without; `forebay consumers` tells which",
+            }
         })
     }
 }

@@ -83,12 +83,14 @@ pub(crate) fn try_place(path: &Path) -> Result<(), Failure> {
 }
 
 fn create(path: &Path) -> Result<File, Failure> {
-    File::create_new(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::Input {
-            what: format!("{} is there already", path.display()),
-            remedy: "nothing was changed: give another name, or delete it first",
-        },
-        _ => Failure::io(format!("cannot create {}", path.display()))(error),
+    File::create_new(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return Failure::Input {
+                what: format!("{} is there already", path.display()),
+                remedy: "nothing was changed: give another name, or delete it first",
+            };
+        }
+        Failure::io(format!("cannot create {}", path.display()))(error)
     })
 }
 
@@ -100,8 +102,8 @@ pub(crate) struct Page<'a> {
     /// What was found there, or why it cannot be looked at.
     pub(crate) found: Result<&'a Inspection, &'a Error>,
     pub(crate) findings: &'a [Finding],
-    /// Whether every record was read.
-    pub(crate) is_verified: bool,
+    /// Whether it is sound, where every record was read.
+    pub(crate) is_sound: Option<bool>,
 }
 
 impl Page<'_> {
@@ -141,7 +143,7 @@ impl Page<'_> {
             }
         }
         let version = env!("CARGO_PKG_VERSION");
-        let depth = if self.is_verified {
+        let depth = if self.is_sound.is_some() {
             "Every record was read"
         } else {
             "Looked at as far as opening looks; <code>forebay verify</code> reads every record"
@@ -152,9 +154,11 @@ impl Page<'_> {
 
     /// The state in one word, and its colour.
     fn badge(&self) -> (&'static str, &'static str) {
+        let looks_damaged = |found: &Inspection| found.is_damaged() || !self.findings.is_empty();
         match self.found {
+            _ if self.is_sound == Some(false) => ("bad", "Not sound"),
             Err(_) => ("bad", "Damaged"),
-            Ok(found) if found.is_damaged() || !self.findings.is_empty() => ("bad", "Damaged"),
+            Ok(found) if self.is_sound.is_none() && looks_damaged(found) => ("bad", "Damaged"),
             Ok(found) if found.opening.torn.is_some() => ("warn", "Torn tail"),
             Ok(_) => ("good", "Intact"),
         }

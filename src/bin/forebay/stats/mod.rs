@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             queue: &found.path,
             found: Ok(&found),
             findings: &page::findings_of(&found),
-            is_verified: false,
+            is_sound: None,
         };
         page.write(file)?;
     }
