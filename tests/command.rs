@@ -231,7 +231,7 @@ fn stats_tell_the_right_numbers_also_beside_a_writer() {
     assert_eq!(found["floor"], 30);
     assert_eq!(found["waiting_records"], 70);
     assert!(found["waiting_bytes"].as_u64() > Some(70 * 72));
-    assert!(found["oldest_waiting_unix_ms"].as_u64() >= found["created_unix_ms"].as_u64());
+    assert!(found["oldest_waiting_unix_ns"].as_u64() >= found["created_unix_ns"].as_u64());
     assert_eq!(found["consumers"][0]["name"], "cli");
     assert_eq!(found["consumers"][0]["lag"], 70);
     assert_eq!(found["segments"][0]["role"], "active");
@@ -371,12 +371,12 @@ fn bench_tells_what_the_disk_and_the_queue_reach_and_leaves_nothing() {
             "records_per_second",
             "efficiency",
             "raw_syncs_per_second",
-            "p50_us",
+            "p50_seconds",
         ] {
             assert!(positive(&step[field]), "{field} in {found}");
         }
         assert!(
-            step["p50_us"].as_f64() <= step["max_us"].as_f64(),
+            step["p50_seconds"].as_f64() <= step["max_seconds"].as_f64(),
             "{found}"
         );
     }

@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::inspection::{ConsumerView, FilterView, SegmentView};
 use super::look::Look;
@@ -61,15 +62,42 @@ pub(super) fn measure_lag(consumers: &mut [ConsumerView], look: &Look, records: 
     }
 }
 
-/// A hash of kinds can be told back where it is of one kind only: there are not many.
+/// The hash of each kind alone by its first bytes, in order: what a cursor's hash is looked up in.
+/// A constant too large to be written out, and made when the first filter is met.
+static HASHES_OF_ONE_KIND: LazyLock<Vec<(u64, u16)>> = LazyLock::new(|| {
+    let mut hashes: Vec<_> = (0..=u16::MAX)
+        .map(|kind| (beginning(&filter_of_one(kind)), kind))
+        .collect();
+    hashes.sort_unstable();
+    hashes
+});
+
+fn filter_of_one(kind: u16) -> [u8; 32] {
+    filter_id(&BTreeSet::from([kind]))
+}
+
+fn beginning(hash: &[u8; 32]) -> u64 {
+    let (bytes, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_le_bytes(*bytes)
+}
+
 fn filter_of(slot: &CursorSlot) -> FilterView {
     if slot.filter == [0; 32] {
         return FilterView::Everything;
     }
-    let mut kinds = 0..=u16::MAX;
-    kinds
-        .find(|kind| filter_id(&BTreeSet::from([*kind])) == slot.filter)
-        .map_or(FilterView::Kinds(slot.filter), FilterView::Kind)
+    kind_of(&slot.filter).map_or(FilterView::Kinds(slot.filter), FilterView::Kind)
+}
+
+/// The kind that `filter` is the hash of, where it is of one kind alone.
+fn kind_of(filter: &[u8; 32]) -> Option<u16> {
+    let hashes = &*HASHES_OF_ONE_KIND;
+    let wanted = beginning(filter);
+    let from = hashes.partition_point(|(hash, _)| *hash < wanted);
+    let alike = hashes.iter().skip(from);
+    alike
+        .take_while(|(hash, _)| *hash == wanted)
+        .find(|(_, kind)| filter_of_one(*kind) == *filter)
+        .map(|(_, kind)| *kind)
 }
 
 /// Never past the log, and never past the start of a later epoch, whose sequences name other
@@ -104,4 +132,18 @@ fn refuse_foreign(look: &Look, consumer: &str, slot: &CursorSlot) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_told_back_from_the_hash_of_it_alone() {
+        for kind in 0..=u16::MAX {
+            assert_eq!(kind_of(&filter_of_one(kind)), Some(kind));
+        }
+        assert_eq!(kind_of(&filter_id(&BTreeSet::from([7, 9]))), None);
+        assert_eq!(kind_of(&filter_id(&BTreeSet::new())), None);
+    }
 }

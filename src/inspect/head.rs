@@ -26,10 +26,14 @@ pub struct ChainHead {
     pub epoch: Epoch,
     /// The watermark, and the chain there.
     pub anchor: Anchor,
+    /// Whether the log leads there; false where the last durable record is gone, and `STATE` alone
+    /// tells what its hash was.
+    pub in_log: bool,
 }
 
 /// The head of the chain of the queue in the directory `path`: kept elsewhere, it proves later
-/// that no record below it was changed.
+/// that no record below it was changed. Where the last durable record is gone, for example with its
+/// segment, it is what `STATE` says, and [`in_log`](ChainHead::in_log) is false.
 ///
 /// Takes no lock and changes nothing, and may be used beside a live writer.
 ///
@@ -67,6 +71,7 @@ pub fn head(path: impl AsRef<Path>) -> Result<ChainHead> {
     expect(unreachable_pub, reason = "public with the feature test-support")
 )]
 pub fn head_on(directory: &dyn Directory) -> Result<ChainHead> {
+    let mut stated = None;
     for _ in 0..LOOKS_MAX {
         let ground = Ground::of(directory)?;
         let opening = ground.opening.as_ref().map_err(Error::clone)?;
@@ -75,21 +80,39 @@ pub fn head_on(directory: &dyn Directory) -> Result<ChainHead> {
             let what = "the queue was made without a chain: it has checksums only";
             return Err(Error::at(ErrorKind::InvalidInput, what, directory.path()));
         }
-        if let Some(chain) = chain_at(directory, &ground)? {
+        let read = chain_at(directory, &ground)?;
+        let in_log = read.is_some() || !ground.has_records();
+        let found = read.or_else(|| stated_chain(&ground)).map(|chain| {
             let (sequence, hash) = (ground.durable, chain.bytes());
             let anchor = Anchor { sequence, hash };
-            return Ok(ChainHead { epoch, anchor });
+            ChainHead {
+                epoch,
+                anchor,
+                in_log,
+            }
+        });
+        match found {
+            Some(head) if in_log => return Ok(head),
+            found => stated = found,
         }
+    }
+    if let Some(stated) = stated {
+        return Ok(stated);
     }
     let what = "the last durable record cannot be read, and the chain's head with it";
     Err(Error::at(ErrorKind::Corrupt, what, directory.path()))
 }
 
-/// The chain at the durable watermark.
+/// What `STATE` says that the chain is at the durable watermark.
+fn stated_chain(ground: &Ground) -> Option<Chain> {
+    let end = ground.state.map(|state| state.end);
+    let stated = end.filter(|end| end.next == ground.durable);
+    stated.map(|end| end.chain)
+}
+
+/// The chain at the durable watermark, where the segments that are there lead to it.
 fn chain_at(directory: &dyn Directory, ground: &Ground) -> Result<Option<Chain>> {
     let sequence = ground.durable;
-    let end = ground.state.map(|state| state.end);
-    let stated = end.filter(|end| end.next == sequence);
     for number in ground.newest_first() {
         let Some(Started::Good(segment)) = Started::open(directory, ground, number)? else {
             continue;
@@ -98,12 +121,10 @@ fn chain_at(directory: &dyn Directory, ground: &Ground) -> Result<Option<Chain>>
             return Ok(Some(segment.start.previous_chain));
         }
         if segment.base < sequence {
-            let found = walk_to(directory, &segment, sequence)?;
-            return Ok(found.or(stated.map(|end| end.chain)));
+            return walk_to(directory, &segment, sequence);
         }
     }
-    // Everything was reclaimed, or nothing was ever enqueued.
-    Ok(stated.map(|end| end.chain))
+    Ok(None)
 }
 
 /// The hash of the record before `sequence`, if the frames lead there.
@@ -140,6 +161,12 @@ fn walk_to(
 }
 
 impl Ground {
+    /// Whether the log should hold a record: one was enqueued, and not everything is reclaimed.
+    fn has_records(&self) -> bool {
+        let end = self.state.map(|state| state.end.position.segment);
+        self.durable > Sequence::ZERO && end.is_none_or(|end| end >= self.first_segment())
+    }
+
     fn newest_first(&self) -> impl Iterator<Item = SegmentNumber> + '_ {
         let first = self.first_segment();
         let retained = self.numbers.iter().copied();

@@ -157,3 +157,27 @@ fn a_consumer_with_a_damaged_cursor_can_be_removed() {
     assert_eq!(code, Some(0), "{error}");
     assert!(said.contains("left are audit"), "{said}");
 }
+
+#[test]
+fn a_consumer_of_some_kinds_is_drained_by_naming_them() {
+    let scene = scenes::whole();
+    let folder = scene.folder();
+    let made = consumer(folder, &["create", QUEUE, "some", "--kind", "2"]);
+    assert_eq!(made.0, Some(0), "{made:?}");
+    for arguments in [
+        vec!["drain", QUEUE, "--consumer", "some"],
+        vec!["drain", QUEUE, "--consumer", "some", "--kind", "1"],
+        vec!["drain", QUEUE, "--consumer", "ship", "--kind", "1"],
+        vec!["consumer", "seek", QUEUE, "some", "first"],
+    ] {
+        let output = golden::run(folder, &arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains("name with --kind"), "{said}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+    let arguments = ["drain", QUEUE, "--consumer", "some", "--kind", "2"];
+    let output = golden::run(folder, &[&arguments[..], &["--max", "1"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(output.stdout, [scenes::payload(2), b"\n".to_vec()].concat());
+}

@@ -215,7 +215,7 @@ fn letters_are_dropped_up_to_one_or_all() {
     let (code, said, _) = run(folder.path(), &["drop", "--through", "1"]);
     assert_eq!(
         (code, said.as_str()),
-        (Some(0), "dropped 2 letters, 3 are left\n")
+        (Some(0), "dropped 2 letters; left: 3\n")
     );
     assert_eq!(listed(folder.path())[0]["sequence"], 2);
     let (code, said, error) = run(folder.path(), &["drop", "--through", "0", "--json"]);
@@ -228,7 +228,7 @@ fn letters_are_dropped_up_to_one_or_all() {
     let (code, said, _) = run(folder.path(), &["drop", "--all"]);
     assert_eq!(
         (code, said.as_str()),
-        (Some(0), "dropped 3 letters, 0 are left\n")
+        (Some(0), "dropped 3 letters; left: 0\n")
     );
     assert!(letters(folder.path()).is_empty());
     assert_eq!(records(&folder.path().join("buffer"), 0).len(), 5);

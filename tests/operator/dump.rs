@@ -98,7 +98,7 @@ fn a_line_of_json_has_what_names_the_record() {
         assert_eq!(object["epoch"], record.epoch.to_string());
         assert_eq!(object["kind"], record.kind);
         assert_eq!(
-            u128::from(object["time_ns"].as_u64().expect("exact")),
+            u128::from(object["enqueued_unix_ns"].as_u64().expect("exact")),
             since.as_nanos()
         );
         assert_eq!(object.get("key"), None);
@@ -201,7 +201,7 @@ fn what_is_not_proven_durable_is_counted_and_not_shown() {
     assert_eq!(text(output.stdout), "0123");
     let said = text(output.stderr);
     assert!(
-        said.contains("3 more records") && said.contains("4..7"),
+        said.contains(": 3 records") && said.contains("4..7"),
         "{said}"
     );
     let output = golden::run(folder.path(), &["dump", QUEUE, "--to", "4"]);

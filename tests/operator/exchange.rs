@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::UNIX_EPOCH;
 
 use forebay::inspect::inspect;
@@ -131,22 +131,74 @@ fn a_queue_that_a_program_wrote_comes_back_also_through_pipes() {
     let piped = run(scene.folder(), &["export", "q", "-"]);
     let lines = fs::read(scene.folder().join("lines")).expect("lines");
     assert!(piped.stdout == lines);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
-        .args(["import", "copy", "-", "--json"])
-        .current_dir(scene.folder())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the command runs");
-    let mut input = child.stdin.take().expect("a pipe");
-    input.write_all(&lines).expect("it reads");
-    drop(input);
-    let output = child.wait_with_output().expect("it ends");
+    let output = piped_into(scene.folder(), &["import", "copy", "-", "--json"], &lines);
     assert!(output.status.success());
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
     assert_eq!(told["records"], scenes::RECORDS);
     assert_eq!(told["gaps"], serde_json::json!([]));
     assert!(records(&scene.path()) == records(&scene.folder().join("copy")));
+}
+
+/// What the command says that is given `input` through a pipe, of which it may leave a part.
+fn piped_into(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(input).ok();
+    drop(pipe);
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn an_export_that_nobody_reads_to_its_end_is_not_told_as_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let queue = forebay::Queue::open(folder.path().join("q")).expect("a new queue");
+    queue.enqueue(vec![b'x'; 4 << 20]).expect("room");
+    queue.close().expect("a clean close");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
+        .args(["export", "q", "-"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+/// As `<(zstd -d events.jsonl.zst)` gives it: what was read of it does not come again.
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_has_a_name_is_imported_from_its_beginning() {
+    let scene = scenes::whole();
+    let folder = scene.folder();
+    let lines = run(folder, &["export", "q", "-"]).stdout;
+    assert!(lines.len() > 16 << 10, "more than one piece");
+    let output = piped_into(folder, &["import", "copy", "/dev/stdin"], &lines);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(records(&scene.path()) == records(&folder.join("copy")));
+}
+
+#[test]
+fn a_first_line_without_an_end_is_refused_before_it_fills_the_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let endless = vec![b' '; 8 << 20];
+    let output = piped_into(folder.path(), &["import", "copy", "-"], &endless);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("line 1: it is longer than 65536 bytes"),
+        "{said}"
+    );
+    assert!(!folder.path().join("copy").exists());
 }
 
 #[test]

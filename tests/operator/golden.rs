@@ -157,7 +157,10 @@ fn what_differs_from_run_to_run_is_named_instead() {
             "200 records in TIME (RATE)\n",
         ),
         ("at 1.5 GiB/s.\n", "at RATE.\n"),
-        ("  \"elapsed_ms\": 12,\n", "  \"elapsed_ms\": TIME,\n"),
+        (
+            "  \"elapsed_seconds\": 0.012,\n",
+            "  \"elapsed_seconds\": TIME,\n",
+        ),
         ("  \"next\": 12,\n", "  \"next\": 12,\n"),
         ("checksum 59d2825c, 7f\n", "checksum 59d2825c, 7f\n"),
         ("12 segments, 3 damaged\n", "12 segments, 3 damaged\n"),

@@ -94,7 +94,7 @@ fn consumers_tells_the_lag_and_finds_a_damaged_cursor() {
         assert_eq!(consumer["lag"], scenes::RECORDS - next);
         assert_eq!(consumer["filtered"], false);
         assert!(consumer["lag_bytes"].as_u64() > Some(0), "{consumer}");
-        assert!(consumer["oldest_unix_ms"].as_u64() > Some(0), "{consumer}");
+        assert!(consumer["oldest_unix_ns"].as_u64() > Some(0), "{consumer}");
     }
     let table = printed(scene.folder(), &["consumers", "q"], 0);
     assert!(table.contains("audit") && table.contains("180"), "{table}");
@@ -132,6 +132,17 @@ fn looking_at_damage_finds_it_and_ends_with_1() {
 }
 
 #[test]
+fn a_queue_without_its_last_segment_is_not_told_as_new() {
+    let scene = scenes::whole();
+    fs::remove_dir_all(scene.file("segments")).expect("segments");
+    fs::create_dir(scene.file("segments")).expect("room");
+    let output = run(scene.folder(), &["ls", "q"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("every segment is gone"), "{said}");
+}
+
+#[test]
 fn watching_tells_rates_and_ends_when_nobody_reads() {
     let scene = scenes::whole();
     let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
@@ -157,9 +168,10 @@ fn watching_tells_rates_and_ends_when_nobody_reads() {
             break;
         }
         let rates = &next()["rates"];
-        came |= rates["records_in"].as_u64() > Some(0) && rates["bytes_in"].as_u64() > Some(0);
+        came |= rates["records_in_per_second"].as_u64() > Some(0)
+            && rates["bytes_in_per_second"].as_u64() > Some(0);
         audit |= rates["consumers"]["audit"].as_u64() > Some(0);
-        went |= rates["records_out"].as_u64() > Some(0);
+        went |= rates["records_out_per_second"].as_u64() > Some(0);
     }
     assert!(came && audit && went, "{came} {audit} {went}");
     drop(lines);
@@ -207,6 +219,71 @@ fn a_page_never_replaces_a_file() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("page.html is there already"), "{said}");
     assert_eq!(fs::read(&file).expect("it"), b"mine");
+}
+
+/// Verifying may take minutes: what stands in the way of the page is told before.
+#[test]
+fn a_page_that_cannot_be_written_is_told_before_the_work() {
+    let scene = scenes::whole();
+    fs::write(scene.folder().join("page.html"), "mine").expect("room");
+    for file in ["page.html", "nowhere/page.html"] {
+        for command in ["stats", "verify"] {
+            let output = run(scene.folder(), &[command, "q", "--html", file]);
+            assert_eq!(output.status.code(), Some(2), "{command} {file}");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(said.is_empty(), "{command} {file}: {said}");
+        }
+    }
+    printed(scene.folder(), &["verify", "q", "--html", "new.html"], 0);
+    assert!(scene.folder().join("new.html").exists());
+}
+
+#[test]
+fn the_page_of_a_queue_without_its_identity_tells_what_verify_finds() {
+    let scene = scenes::identity_gone();
+    let page = gallery("identity-gone").join("page.html");
+    let file = page.display().to_string();
+    printed(scene.folder(), &["verify", "q", "--html", &file], 1);
+    let document = document(&page);
+    assert!(document.contains(">Not sound<"), "{document}");
+    assert!(document.contains("QUEUE at offset 0"), "{document}");
+}
+
+#[test]
+fn the_page_of_verify_has_the_verdict_of_verify() {
+    let scene = scenes::whole();
+    let other = format!("{}:{}", scenes::RECORDS, "0".repeat(64));
+    let arguments = ["verify", "q", "--anchor", &other, "--html", "other.html"];
+    printed(scene.folder(), &arguments, 1);
+    let page = |name: &str| fs::read_to_string(scene.folder().join(name)).expect("a page");
+    let other = page("other.html");
+    assert!(
+        other.contains(">Not sound<") && other.contains("anchor 200"),
+        "{other}"
+    );
+    let index = format!("segments/{:016}.idx", scenes::MIDDLE);
+    scene.change(&index, |bytes| bytes[20] ^= 1);
+    let told = printed(scene.folder(), &["verify", "q", "--html", "minor.html"], 0);
+    assert!(told.contains("minor"), "{told}");
+    let minor = page("minor.html");
+    assert!(
+        minor.contains(">Intact<") && minor.contains("1 finding"),
+        "{minor}"
+    );
+}
+
+#[test]
+fn a_page_says_how_far_was_looked() {
+    let scene = scenes::whole();
+    for (command, words) in [
+        ("stats", "Looked at as far as opening looks"),
+        ("verify", "Every record was read"),
+    ] {
+        let file = format!("{command}.html");
+        printed(scene.folder(), &[command, "q", "--html", &file], 0);
+        let page = fs::read_to_string(scene.folder().join(file)).expect("a page");
+        assert!(page.contains(words), "{page}");
+    }
 }
 
 #[test]
@@ -391,6 +468,7 @@ fn shells_and_manual_know_every_subcommand() {
         for name in &names {
             assert!(script.contains(name), "{name} in {shell}");
         }
+        assert!(!script.contains("demo-child"), "{shell}");
     }
     printed(folder.path(), &["man", "pages"], 0);
     for name in &names {
@@ -401,6 +479,12 @@ fn shells_and_manual_know_every_subcommand() {
             page.contains(&format!("forebay\\-{} \\- ", name.replace('-', "\\-"))),
             "{page}"
         );
+        let title = page.lines().find(|line| line.starts_with(".TH"));
+        let version = concat!("\"forebay ", env!("CARGO_PKG_VERSION"), "\"");
+        assert!(
+            title.is_some_and(|title| title.contains(version)),
+            "{title:?}"
+        );
         let example = help.lines().skip_while(|line| !line.starts_with("Example"));
         for line in example.skip(1).filter(|line| !line.is_empty()) {
             let line = line.replace('\\', "\\e").replace('-', "\\-");
@@ -409,4 +493,5 @@ fn shells_and_manual_know_every_subcommand() {
     }
     let whole = printed(folder.path(), &["man"], 0);
     assert!(whole.contains("forebay\\-stats(1)"), "{whole}");
+    assert!(!whole.contains("child"), "{whole}");
 }

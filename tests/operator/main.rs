@@ -11,6 +11,7 @@ mod golden;
 #[cfg(feature = "sqlite")]
 mod import_sqlite;
 mod look;
+mod names;
 mod repair;
 mod salvage;
 mod scenes;

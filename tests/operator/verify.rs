@@ -11,7 +11,7 @@ use forebay::{Integrity, Queue, Retention, Sequence, SyncPolicy};
 use serde_json::Value;
 
 use crate::golden::{check, run};
-use crate::scenes::{self, ALL, QUEUE, RECORDS, files};
+use crate::scenes::{self, ALL, QUEUE, RECORDS, files, segments};
 
 /// The records that the findings of `verify --json` tell as lost.
 fn lost(found: &Value) -> Vec<u64> {
@@ -85,6 +85,34 @@ fn a_head_is_witnessed_and_proven_and_another_one_is_not() {
         (&RECORDS.into(), &hash.into())
     );
     assert!(found["epoch"].is_string());
+}
+
+/// What `STATE` says is better than nothing, and nobody should take it for what is in the log.
+#[test]
+fn a_head_that_the_log_does_not_lead_to_is_told_as_a_finding() {
+    let scene = scenes::whole();
+    let whole = run(scene.folder(), &["head", QUEUE]).stdout;
+    let last = segments(&scene).into_iter().rev();
+    let last = last.filter(|number| !scenes::records(&scene, *number).is_empty());
+    for number in last.take(1) {
+        fs::remove_file(scene.file(&scenes::segment(number))).expect("a segment");
+    }
+    let output = check("head-segment-gone", scene.folder(), &["head", QUEUE]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, whole);
+    let output = run(scene.folder(), &["head", QUEUE, "--json"]);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!(found["in_log"], false);
+}
+
+#[test]
+fn the_head_of_a_queue_without_a_record_is_no_finding() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let queue = Queue::open(folder.path().join(QUEUE)).expect("a new queue");
+    queue.close().expect("a clean close");
+    let output = run(folder.path(), &["head", QUEUE]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stdout.starts_with(b"0:"), "{output:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::units;
-use crate::{facts, output};
+use crate::{asked, facts};
 
 const EXAMPLE: &str = "\
 No lock is taken and nothing of the queue is changed, so it may be used while a
@@ -24,7 +24,7 @@ compared with its manifest instead: exit code 1 when it is not as it was made.
 Fields of the JSON object:
   backup, id, epoch (hex), first, next, durable, files, bytes
                          durable: below was proven to survive power loss
-  path, passes, elapsed_ms                            (not with --check)
+  path, passes, elapsed_seconds                       (not with --check)
   damage                 [{file, offset, first, next, expected, found}]
                                                       (not with --check)
 
@@ -45,9 +45,8 @@ pub(crate) struct Arguments {
     /// Compare the backup DIR with its manifest, and make nothing.
     #[arg(long, conflicts_with = "target")]
     check: bool,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -59,12 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn make(arguments: &Arguments, target: &Path) -> Result<(), Failure> {
     let report = backup(&arguments.source, target).map_err(|error| unmade(error, target))?;
-    let text = if arguments.json {
-        format!("{:#}\n", as_json(&report, &arguments.source, target))
-    } else {
-        output::safe(&as_table(&report, &arguments.source, target))
-    };
-    output::print(&text)?;
+    arguments.form.answer(
+        || as_json(&report, &arguments.source, target),
+        || as_table(&report, &arguments.source, target),
+    )?;
     if report.is_damaged() {
         let path = arguments.source.display();
         let what = format!("the queue is damaged, and the backup with it: {path}");
@@ -75,13 +72,11 @@ fn make(arguments: &Arguments, target: &Path) -> Result<(), Failure> {
 
 fn compare(arguments: &Arguments) -> Result<(), Failure> {
     let manifest = check(&arguments.source).map_err(refused)?;
-    let text = if arguments.json {
-        format!("{:#}\n", manifest_as_json(&manifest, &arguments.source))
-    } else {
-        let path = arguments.source.display();
-        output::safe(&format!("unchanged  {path}\n{}", contents(&manifest)))
-    };
-    output::print(&text)
+    let path = arguments.source.display();
+    arguments.form.answer(
+        || manifest_as_json(&manifest, &arguments.source),
+        || format!("unchanged  {path}\n{}", contents(&manifest)),
+    )
 }
 
 /// Why no backup was made, and what is left of the attempt.
@@ -159,10 +154,9 @@ pub(crate) fn manifest_as_json(manifest: &Manifest, backup: &Path) -> Value {
 
 fn as_json(report: &BackupReport, source: &Path, target: &Path) -> Value {
     let mut object = manifest_as_json(&report.manifest, target);
-    let elapsed_ms = u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX);
     object["path"] = json!(source.display().to_string());
     object["passes"] = json!(report.passes);
-    object["elapsed_ms"] = json!(elapsed_ms);
+    object["elapsed_seconds"] = json!(report.elapsed.as_secs_f64());
     object["damage"] = report.damage.iter().map(facts::of_damage).collect();
     object
 }

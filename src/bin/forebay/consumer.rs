@@ -1,13 +1,13 @@
 //! `forebay consumer`: consumers made, removed, and put elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
-use forebay::{ConsumerOptions, Follower, Queue, Retention, Sequence, Start};
+use forebay::{Follower, Queue, Retention, Sequence, Start};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::{output, start};
+use crate::{asked, start, units};
 
 const EXAMPLE: &str = "\
 These open the queue as its writer: the program that has it open must end
@@ -20,8 +20,8 @@ Example:
 
 const CREATE_EXAMPLE: &str = "\
 From then on records are kept for the consumer until it acknowledges them. A
-time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer
-of some kinds can be opened with the same kinds alone, for ever.
+time is RFC 3339, or how long ago it was (10m, 2h, 3d). A consumer of some
+kinds can be opened with the same kinds alone, for ever.
 
 Fields of the JSON object:
   name, next             the consumer, and the sequence it is given next
@@ -103,23 +103,20 @@ struct Seek {
     /// Where it goes on.
     #[arg(value_name = "TO", value_parser = start::parse)]
     to: Start,
-    /// The kinds that it was made with, if it was.
-    #[arg(long, value_name = "K", value_delimiter = ',')]
-    kind: Vec<u16>,
+    #[command(flatten)]
+    kinds: asked::Kinds,
 }
 
 /// Which consumer, and how the outcome is told.
 #[derive(Debug, Args)]
 struct Consumer {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// The consumer.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Print a JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -132,7 +129,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 impl Create {
     fn run(&self) -> Result<(), Failure> {
-        let queue = open(&self.of.queue)?;
+        let queue = open(self.of.queue.path())?;
         let name = &self.of.name;
         if queue.consumers().contains(name) {
             return Err(Failure::Input {
@@ -140,7 +137,7 @@ impl Create {
                 remedy: "`forebay consumer seek` moves it",
             });
         }
-        let consumer = queue.consumer_with(name, &options(&self.kind).start(self.at))?;
+        let consumer = queue.consumer_with(name, &asked::of_kinds(&self.kind).start(self.at))?;
         let (next, lag) = (consumer.next_sequence(), consumer.len()?);
         drop(consumer);
         queue.close()?;
@@ -150,35 +147,36 @@ impl Create {
 
 impl Remove {
     fn run(&self) -> Result<(), Failure> {
-        let queue = open(&self.of.queue)?;
+        let queue = open(self.of.queue.path())?;
         self.of.refuse_unknown(&queue)?;
         let name = &self.of.name;
         queue.remove_consumer(name)?;
         let left = queue.consumers();
         queue.close()?;
-        if self.of.json {
-            let object = json!({ "name": name, "consumers": left });
-            return output::print(&format!("{object:#}\n"));
-        }
-        let left = match left.as_slice() {
+        let told = match left.as_slice() {
             [] => "no consumer is left: what is still there waits for the next one".to_owned(),
             left => format!("left are {}", left.join(", ")),
         };
-        output::print(&format!("removed the consumer {name}; {left}\n"))
+        self.of.form.answer(
+            || json!({ "name": name, "consumers": left }),
+            || format!("removed the consumer {name}; {told}\n"),
+        )
     }
 }
 
 impl Seek {
     fn run(&self) -> Result<(), Failure> {
-        let queue = open(&self.of.queue)?;
+        let queue = open(self.of.queue.path())?;
         self.of.refuse_unknown(&queue)?;
         let to = match self.to {
             Start::First => queue.first(),
             Start::End => queue.next(),
             Start::At(sequence) => sequence,
-            Start::Time(_) | _ => Follower::open_from(&self.of.queue, self.to)?.next_sequence(),
+            Start::Time(_) | _ => {
+                Follower::open_from(self.of.queue.path(), self.to)?.next_sequence()
+            }
         };
-        let mut consumer = queue.consumer_with(&self.of.name, &options(&self.kind))?;
+        let mut consumer = self.kinds.open(&queue, &self.of.name)?;
         consumer.seek(to)?;
         let (next, lag) = (consumer.next_sequence(), consumer.len()?);
         drop(consumer);
@@ -206,13 +204,11 @@ impl Consumer {
 
     fn tell(&self, how: &str, next: Sequence, lag: u64) -> Result<(), Failure> {
         let name = &self.name;
-        if self.json {
-            let object = json!({ "name": name, "next": next.get(), "lag": lag });
-            return output::print(&format!("{object:#}\n"));
-        }
-        output::print(&format!(
-            "the consumer {name} {how} at {next}, {lag} records before the end\n"
-        ))
+        let records = units::counted(lag, "record");
+        self.form.answer(
+            || json!({ "name": name, "next": next.get(), "lag": lag }),
+            || format!("the consumer {name} {how} at {next}, {records} before the end\n"),
+        )
     }
 }
 
@@ -220,15 +216,6 @@ impl Consumer {
 fn open(path: &Path) -> Result<Queue, Failure> {
     let options = Queue::options().open_existing();
     Ok(options.retention(Retention::KeepForever).open(path)?)
-}
-
-fn options(kinds: &[u16]) -> ConsumerOptions {
-    let options = ConsumerOptions::new();
-    if kinds.is_empty() {
-        options
-    } else {
-        options.kinds(kinds.iter().copied())
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `forebay consumers`: who reads a queue, and how far behind each is.
 
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::paint::Paint;
 use crate::rows::{Rows, Side, Tone, or_dash};
-use crate::{facts, output, units};
+use crate::{asked, facts, output, units};
 
 const EXAMPLE: &str = "\
 A consumer's lag is an upper bound where it has a filter, or where records were
@@ -19,7 +18,7 @@ cursor cannot be used.
 
 Fields of the JSON object; what is not known is null:
   path, next             the queue, and the sequence that the next record gets
-  consumers              [{name, next, lag, lag_bytes, oldest_unix_ms, filtered,
+  consumers              [{name, next, lag, lag_bytes, oldest_unix_ns, filtered,
                          kind, defect}]
                          next: of the record to deliver; oldest: when that one
                          was enqueued; kind: where it is given one kind only
@@ -32,18 +31,16 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    queue: asked::Queue,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = inspect(&arguments.queue)?;
+    let found = inspect(arguments.queue.path())?;
     let consumers = &found.consumers;
-    let text = if arguments.json {
+    let text = if arguments.form.json {
         let facts = json!({
             "path": found.path.display().to_string(),
             "next": found.next.get(),

@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use clap::Args;
 use forebay::{Batch, Consumer, Queue, Retention, Sequence};
 
 use crate::failure::Failure;
-use crate::note;
+use crate::{asked, note};
 
 /// Records asked for at once; a batch is rarely so long, as it comes from one read.
 const BATCH_RECORDS: usize = 1 << 16;
@@ -30,12 +29,13 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// Who drains: each consumer gets all records, from the oldest one when it is new.
     #[arg(long, value_name = "NAME", default_value = "cli")]
     consumer: String,
+    #[command(flatten)]
+    kinds: asked::Kinds,
     /// The most records to take; all that are there unless given.
     #[arg(long, value_name = "N")]
     max: Option<u64>,
@@ -52,8 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let queue = options
         .clone()
         .retention(retention.clone())
-        .open(&arguments.queue)?;
-    let mut consumer = queue.consumer(&arguments.consumer)?;
+        .open(arguments.queue.path())?;
+    let mut consumer = arguments.kinds.open(&queue, &arguments.consumer)?;
     if let Some(range) = consumer.taken_back() {
         let (start, end) = (range.start, range.end);
         note(&format!(
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for gap in consumer.take_gaps() {
         let (start, end) = (gap.range.start, gap.range.end);
         note(&format!(
-            "the records {start}..{end} are gone: {:?}",
+            "the records {start}..{end} are gone: {}",
             gap.reason
         ));
     }
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     queue.close().map_err(Failure::Queue).and(outcome)?;
     if retention == Retention::KeepForever {
         // Gives the space back. Whoever has the queue open by now does it too.
-        let reopened = options.open(&arguments.queue);
+        let reopened = options.open(arguments.queue.path());
         reopened.and_then(|queue| queue.reclaim()).ok();
     }
     Ok(())

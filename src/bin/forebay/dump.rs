@@ -1,6 +1,5 @@
 //! `forebay dump`: records of a queue on standard output, without touching it.
 
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
@@ -11,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::{self, Reader};
 use crate::reading::Reading;
 use crate::record_format::Format;
-use crate::{moments, note};
+use crate::{asked, moments, note, units};
 
 /// Output is written in pieces of at least so many bytes.
 const PIECE_BYTES: usize = 256 << 10;
@@ -27,7 +26,7 @@ Where records are damaged it says where and stops, with exit code 1;
 Fields of a JSON object, one a line (--format jsonl):
   sequence, epoch (hex)  with the queue's id they name the record for ever
   kind                   a number; 0 unless the program chose one
-  time_ns                when it was enqueued, nanoseconds since 1970
+  enqueued_unix_ns       when it was enqueued, nanoseconds since 1970
   key (hex)              only where it was enqueued with one
   text or base64         the payload: text where it is UTF-8, or else base64
 
@@ -40,9 +39,8 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// The first record; the oldest one unless given.
     #[arg(long, value_name = "SEQ")]
     from: Option<u64>,
@@ -65,7 +63,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn open(&self) -> Result<Reading, Failure> {
-        let open = |start| Reading::open(&self.queue, start, self.skip_damage);
+        let open = |start| Reading::open(self.queue.path(), start, self.skip_damage);
         let from = self.from.map(Sequence::new);
         let Some(since) = self.since else {
             return open(from.map_or(Start::First, Start::At));
@@ -125,14 +123,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Says how many records may be lost with the power yet.
 fn tell_unproven(arguments: &Arguments) {
-    let Ok(found) = inspect(&arguments.queue) else {
+    let Ok(found) = inspect(arguments.queue.path()) else {
         return;
     };
     let (durable, next) = (found.durable, found.next);
     if next > durable {
-        let count = next.since(durable);
+        let records = units::counted(next.since(durable), "record");
         note(&format!(
-            "{count} more records are written and not proven durable: {durable}..{next}"
+            "written and not proven durable: {records}, {durable}..{next}"
         ));
     }
 }

@@ -92,14 +92,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match (outcome, closed) {
         (Ok(()), Ok(())) => {}
         (Err(failure), Ok(())) => {
-            return Err(failure.after(format!("{} lines before it are in the queue", done.lines)));
+            let lines = units::counted(done.lines, "line");
+            return Err(failure.after(format!("in the queue before it: {lines}")));
         }
         (Err(failure), Err(_)) | (Ok(()), Err(failure)) => return Err(failure),
     }
     let elapsed = started.elapsed();
     note(&format!(
-        "enqueued {} records, {} in {} ({} records/s, {}/s)",
-        done.lines,
+        "enqueued {}, {} in {} ({} records/s, {}/s)",
+        units::counted(done.lines, "record"),
         units::bytes(done.bytes),
         units::span(elapsed),
         units::per_second(done.lines, elapsed),
@@ -137,7 +138,7 @@ fn enqueue_all(
         done.lines += range.end.since(range.start);
         done.bytes += bytes;
         progress.inc(bytes);
-        progress.set_message(format!("{} records", done.lines));
+        progress.set_message(units::counted(done.lines, "record"));
     }
     Ok(())
 }

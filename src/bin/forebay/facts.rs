@@ -1,4 +1,11 @@
 //! What looking finds, as JSON and as words: the same for every subcommand that tells it.
+//!
+//! One sort of value has one form in all objects of all subcommands, and its key says which:
+//! - `..._unix_ns`: a moment, in nanoseconds since 1970, as records have it;
+//! - `..._seconds`: a span of time, a number with a fraction;
+//! - `..._bytes`, `..._records`: how much, `..._per_second`: of which how much in each second;
+//! - `first`, `next`: a range of sequences, half open;
+//! - `id` (32), `hash`, `chain` (64), `key` (32), `epoch` (16): so many hexadecimal digits.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,7 +26,7 @@ pub(crate) fn of_inspection(found: &Inspection) -> Value {
         "path": found.path.display().to_string(),
         "id": found.id.to_string(),
         "integrity": integrity(found.integrity),
-        "created_unix_ms": unix_ms(found.created),
+        "created_unix_ns": unix_ns(found.created),
         "epoch": found.epoch.to_string(),
         "clean": opening.clean,
         "event": opening.event,
@@ -30,7 +37,7 @@ pub(crate) fn of_inspection(found: &Inspection) -> Value {
         "floor": found.floor.get(),
         "waiting_records": found.waiting_records,
         "waiting_bytes": found.waiting_bytes,
-        "oldest_waiting_unix_ms": found.oldest_waiting.map(unix_ms),
+        "oldest_waiting_unix_ns": found.oldest_waiting.map(unix_ns),
         "log_bytes": found.log_bytes,
         "disk_bytes": found.disk_bytes,
         "quarantine_bytes": found.quarantine_bytes,
@@ -54,7 +61,7 @@ pub(crate) fn of_segment(segment: &SegmentView) -> Value {
         "frame_bytes": segment.frame_bytes,
         "chain": segment.chain.map(|chain| units::hex(&chain)),
         "epoch": segment.epoch.map(|epoch| epoch.to_string()),
-        "begun_unix_ms": segment.begun.map(unix_ms),
+        "begun_unix_ns": segment.begun.map(unix_ns),
         "file_bytes": segment.file_bytes,
         "defect": segment.defect,
     })
@@ -72,7 +79,7 @@ pub(crate) fn of_consumer(consumer: &ConsumerView) -> Value {
         "next": consumer.next.map(u64::from),
         "lag": consumer.lag,
         "lag_bytes": consumer.lag_bytes,
-        "oldest_unix_ms": consumer.oldest.map(unix_ms),
+        "oldest_unix_ns": consumer.oldest.map(unix_ns),
         "filtered": filtered,
         "kind": kind,
         "defect": consumer.defect,
@@ -101,9 +108,10 @@ pub(crate) fn of_torn_tail(torn: &TornTail) -> Value {
     })
 }
 
-pub(crate) fn unix_ms(moment: SystemTime) -> u64 {
+/// `moment` as records hold it: nanoseconds since 1970.
+pub(crate) fn unix_ns(moment: SystemTime) -> u64 {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn integrity(integrity: Integrity) -> &'static str {
@@ -112,6 +120,12 @@ pub(crate) fn integrity(integrity: Integrity) -> &'static str {
         Integrity::Crc32c => "crc32c",
         _ => "unknown",
     }
+}
+
+/// The integrity that [`integrity`] calls `word`.
+pub(crate) fn integrity_called(word: &str) -> Option<Integrity> {
+    let all = [Integrity::Chained, Integrity::Crc32c];
+    all.into_iter().find(|one| integrity(*one) == word)
 }
 
 pub(crate) fn role(role: SegmentRole) -> &'static str {

@@ -49,6 +49,10 @@ impl Failure {
     /// What the user can do about it.
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
+            Self::Queue(error) if is_forbidden(error) => Some(
+                "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs no \
+                 permission to write",
+            ),
             Self::Queue(error) => remedy(error.kind()),
             Self::Damage(_) => Some("go on behind it with --skip-damage"),
             Self::Input { remedy, .. } => Some(remedy),
@@ -56,6 +60,11 @@ impl Failure {
             Self::After { cause, .. } => cause.remedy(),
         }
     }
+}
+
+fn is_forbidden(error: &Error) -> bool {
+    let cause = error.io_error();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
 }
 
 fn remedy(kind: ErrorKind) -> Option<&'static str> {

@@ -1,14 +1,12 @@
 //! `forebay head`: the value of the chain, to be written down elsewhere.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use forebay::inspect::head;
 use forebay::{Error, ErrorKind};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output;
+use crate::{asked, output};
 
 const EXAMPLE: &str = "\
 Prints SEQUENCE:HASH and the epoch. The hash covers every record below the
@@ -17,12 +15,15 @@ change it, it proves later that these records are still the same ones:
 
   forebay verify events.queue --anchor SEQUENCE:HASH
 
-No lock is taken and nothing is written.
+Where the last durable record is gone, with its segment for example, what is
+printed is what the file STATE says that the hash was, with a warning and exit
+code 1. No lock is taken and nothing is written.
 
 Fields of the JSON object:
   sequence               every record below is durable, and covered by the hash
   hash                   64 hexadecimal digits
   epoch                  the run of the log, in hexadecimal
+  in_log                 false where the last durable record is gone
 
 Example:
   forebay head events.queue
@@ -32,30 +33,37 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
-    /// Print one JSON object instead.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    queue: asked::Queue,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = head(&arguments.queue).map_err(refusal)?;
+    let found = head(arguments.queue.path()).map_err(refusal)?;
     let (anchor, epoch) = (found.anchor, found.epoch);
-    let text = if arguments.json {
+    let text = if arguments.form.json {
         let shown = anchor.to_string();
         let hash = shown.split_once(':').map_or("", |(_, hash)| hash);
         let object = json!({
             "sequence": anchor.sequence.get(),
             "hash": hash,
             "epoch": epoch.to_string(),
+            "in_log": found.in_log,
         });
         format!("{object}\n")
     } else {
         format!("{anchor} {epoch}\n")
     };
-    output::print(&text)
+    output::print(&text)?;
+    if found.in_log {
+        return Ok(());
+    }
+    let path = arguments.queue.path().display();
+    Err(Failure::Finding(format!(
+        "the last durable record is gone, and the head is what STATE says it was: {path}\n  \
+         `forebay verify` tells what is missing"
+    )))
 }
 
 fn refusal(error: Error) -> Failure {

@@ -1,6 +1,5 @@
 //! `forebay ls`: the segments of a queue, one a row.
 
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::paint::Paint;
 use crate::rows::{Rows, Side, Tone, or_dash};
-use crate::{facts, output, units};
+use crate::{asked, facts, output, units};
 
 /// Hexadecimal digits of a chain hash that are shown to a person.
 const CHAIN_DIGITS: usize = 16;
@@ -25,7 +24,7 @@ opening after a crash looks further, and `forebay stats` tells what it finds.
 Fields of the JSON object; what is not known is null:
   path, integrity (chained, crc32c)
   segments               [{number, role, base, next, records, frame_bytes, chain,
-                         epoch, begun_unix_ms, file_bytes, defect}]
+                         epoch, begun_unix_ns, file_bytes, defect}]
                          role: prepared, active, sealed, unsealed, stray,
                          missing
 
@@ -37,17 +36,15 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    queue: asked::Queue,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = inspect(&arguments.queue)?;
-    let text = if arguments.json {
+    let found = inspect(arguments.queue.path())?;
+    let text = if arguments.form.json {
         let facts = json!({
             "path": found.path.display().to_string(),
             "integrity": facts::integrity(found.integrity),
@@ -61,6 +58,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     output::print(&text)?;
     let mut damaged = found.segments.iter().filter(|found| found.defect.is_some());
+    if found.segments.is_empty() && found.is_damaged() {
+        return Err(Failure::Finding("every segment is gone".to_owned()));
+    }
     match damaged.next() {
         Some(first) => {
             let number = first.number;

@@ -1,5 +1,6 @@
 //! The command `forebay`: put lines into a queue, take them out, look at it, and see it survive.
 
+mod asked;
 mod backup;
 mod bench;
 mod completions;
@@ -80,12 +81,20 @@ enum Command {
     Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
-    #[command(hide = true)]
-    DemoChild(demo::ChildArguments),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    match demo::child_arguments().map_or_else(run, |child| demo::run_child(&child)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    match Arguments::parse().command {
         Command::Enqueue(arguments) => enqueue::run(&arguments),
         Command::Drain(arguments) => drain::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
@@ -109,14 +118,6 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
-        Command::DemoChild(arguments) => demo::run_child(&arguments),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            tell(&failure);
-            failure.exit_code()
-        }
     }
 }
 

@@ -68,7 +68,10 @@ fn render(command: Command) -> io::Result<Vec<u8>> {
     let name = page_name(&command);
     let help = command.get_after_help().map(ToString::to_string);
     // Set as it is written, with its columns, rather than filled like prose.
-    let man = Man::new(command.after_help(Resettable::Reset)).title(name.to_uppercase());
+    let man = Man::new(command.after_help(Resettable::Reset))
+        .title(name.to_uppercase())
+        .source(concat!("forebay ", env!("CARGO_PKG_VERSION")))
+        .manual("forebay");
     let mut page = Vec::new();
     man.render(&mut page)?;
     if let Some(help) = help {

@@ -24,6 +24,11 @@ pub(crate) fn safe(text: &str) -> String {
     lines.collect()
 }
 
+/// Prints `text` for a person, [`safe`].
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    print(&safe(text))
+}
+
 /// Prints `text` as it is. A reader that went away wants no more, which is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     write(text.as_bytes()).map(|_reader| ())

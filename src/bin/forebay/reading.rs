@@ -86,7 +86,7 @@ impl Reading {
     fn tell_gaps(&mut self) {
         for gap in self.follower.take_gaps() {
             let (start, end, reason) = (gap.range.start, gap.range.end, gap.reason);
-            note(&format!("the records {start}..{end} are gone: {reason:?}"));
+            note(&format!("the records {start}..{end} are gone: {reason}"));
         }
     }
 

@@ -1,13 +1,13 @@
 //! A record as a JSON object: what `dump`, `tail` and `export` write, and `import` reads.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use forebay::{Epoch, Record, Sequence};
 use serde::{Deserialize, Serialize};
 
+use crate::facts::unix_ns;
 use crate::units;
 
 /// One record. The payload is text where it can be.
@@ -17,7 +17,7 @@ pub(crate) struct RecordJson<'a> {
     sequence: u64,
     epoch: String,
     kind: u16,
-    time_ns: u64,
+    enqueued_unix_ns: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,7 @@ pub(crate) struct RecordFields<'a> {
     pub(crate) sequence: Sequence,
     pub(crate) epoch: Epoch,
     pub(crate) kind: u16,
-    pub(crate) time_ns: u64,
+    pub(crate) enqueued_unix_ns: u64,
     pub(crate) key: Option<[u8; 16]>,
     pub(crate) payload: Cow<'a, [u8]>,
 }
@@ -47,7 +47,7 @@ impl<'a> RecordJson<'a> {
             sequence: record.sequence.get(),
             epoch: record.epoch.to_string(),
             kind: record.kind,
-            time_ns: nanoseconds(record.enqueued_at),
+            enqueued_unix_ns: unix_ns(record.enqueued_at),
             key: record.key.map(|key| units::hex(&key)),
             text: text.map(Cow::Borrowed),
             base64: base64.map(Cow::Owned),
@@ -86,7 +86,7 @@ impl<'a> RecordJson<'a> {
             sequence: Sequence::new(object.sequence),
             epoch: Epoch::new(epoch.ok_or("epoch: expected 16 hexadecimal digits")?),
             kind: object.kind,
-            time_ns: object.time_ns,
+            enqueued_unix_ns: object.enqueued_unix_ns,
             key: key.transpose()?,
             payload,
         })
@@ -123,12 +123,6 @@ impl<'a> PayloadJson<'a> {
     }
 }
 
-/// Nanoseconds since 1970, as records hold them.
-pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,7 +143,7 @@ mod tests {
         let mut line = Vec::new();
         RecordJson::of(&record).append(&mut line);
         let line = String::from_utf8(line).expect("text");
-        (line, nanoseconds(record.enqueued_at))
+        (line, unix_ns(record.enqueued_at))
     }
 
     #[test]
@@ -159,7 +153,7 @@ mod tests {
         }));
         for payload in [&b"plain"[..], b"", b"\"quotes\"\n\x00\xc3\xa4", b"\xff\xfe"] {
             for key in [None, key] {
-                let (line, time_ns) = line_of(payload, key);
+                let (line, enqueued_unix_ns) = line_of(payload, key);
                 assert!(
                     line.ends_with("}\n") && line.matches('\n').count() == 1,
                     "{line}"
@@ -167,7 +161,10 @@ mod tests {
                 let fields = RecordJson::read(line.trim_end().as_bytes()).expect("a record");
                 assert_eq!(fields.payload, payload);
                 assert_eq!((fields.sequence.get(), fields.kind), (0, 9));
-                assert_eq!((fields.time_ns, fields.key), (time_ns, key));
+                assert_eq!(
+                    (fields.enqueued_unix_ns, fields.key),
+                    (enqueued_unix_ns, key)
+                );
                 assert_eq!(fields.epoch.counter(), 1);
             }
         }
@@ -185,7 +182,8 @@ mod tests {
 
     #[test]
     fn what_is_no_record_says_why() {
-        let whole = r#"{"sequence":1,"epoch":"0000000100000002","kind":0,"time_ns":3,"text":"x"}"#;
+        let whole =
+            r#"{"sequence":1,"epoch":"0000000100000002","kind":0,"enqueued_unix_ns":3,"text":"x"}"#;
         assert!(RecordJson::read(whole.as_bytes()).is_ok());
         for (from, to, word) in [
             ("\"text\":\"x\"", "\"base64\":\"?\"", "base64"),

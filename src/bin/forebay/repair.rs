@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use forebay::repair::{RepairStep, plan};
 use forebay::{Queue, Sequence};
 use serde_json::{Value, json};
 
+use crate::asked;
 use crate::failure::Failure;
-use crate::output;
 
 const EXAMPLE: &str = "\
 Without --apply nothing is changed, and exit code 1 means that there is something
@@ -38,19 +38,17 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// Carry the plan out. No program may have the queue open.
     #[arg(long)]
     apply: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let plan = plan(&arguments.queue)?;
+    let plan = plan(arguments.queue.path())?;
     let is_applied = arguments.apply && !plan.is_empty();
     let (steps, lost) = if is_applied {
         let report = plan.apply()?;
@@ -60,12 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         (plan.steps.clone(), plan.lost())
     };
-    let text = if arguments.json {
-        format!("{:#}\n", as_json(&plan.path, is_applied, &steps, &lost))
-    } else {
-        output::safe(&as_text(is_applied, &steps, &lost))
-    };
-    output::print(&text)?;
+    arguments.form.answer(
+        || as_json(&plan.path, is_applied, &steps, &lost),
+        || as_text(is_applied, &steps, &lost),
+    )?;
     if !is_applied && !steps.is_empty() {
         let path = plan.path.display();
         return Err(Failure::Finding(format!(

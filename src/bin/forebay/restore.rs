@@ -7,9 +7,9 @@ use forebay::ErrorKind;
 use forebay::backup::restore;
 use serde_json::json;
 
+use crate::asked;
 use crate::backup::{contents, manifest_as_json, refused};
 use crate::failure::Failure;
-use crate::output;
 
 const EXAMPLE: &str = "\
 Every file of the backup is compared with its hash first: one that is missing,
@@ -35,9 +35,8 @@ pub(crate) struct Arguments {
     /// Where the queue is made.
     #[arg(value_name = "DIR")]
     queue: PathBuf,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -53,16 +52,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         failure
     })?;
-    let text = if arguments.json {
-        let mut object = manifest_as_json(&manifest, backup);
-        object["path"] = json!(queue.display().to_string());
-        format!("{object:#}\n")
-    } else {
-        let (backup, queue) = (backup.display(), queue.display());
-        let contents = contents(&manifest);
-        output::safe(&format!(
-            "restored   {queue}\nfrom       {backup}\n{contents}"
-        ))
-    };
-    output::print(&text)
+    arguments.form.answer(
+        || {
+            let mut object = manifest_as_json(&manifest, backup);
+            object["path"] = json!(queue.display().to_string());
+            object
+        },
+        || {
+            let (backup, queue) = (backup.display(), queue.display());
+            let contents = contents(&manifest);
+            format!("restored   {queue}\nfrom       {backup}\n{contents}")
+        },
+    )
 }

@@ -10,7 +10,7 @@ use forebay::{QueueId, Sequence};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output;
+use crate::{asked, units};
 
 /// Ranges that are shown, where there are more.
 const RANGES_SHOWN: usize = 20;
@@ -65,9 +65,8 @@ pub(crate) struct Arguments {
     /// Look into the folder of quarantine too.
     #[arg(long)]
     include_quarantine: bool,
-    /// Print one JSON object instead of text.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -76,17 +75,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         options = options.queue(id);
     }
     let found = salvage(&arguments.queue, &arguments.out, &options)?;
-    let text = if arguments.json {
-        format!("{:#}\n", as_json(&found))
-    } else {
-        output::safe(&as_text(&found))
-    };
-    output::print(&text)?;
+    arguments
+        .form
+        .answer(|| as_json(&found), || as_text(&found))?;
     let mut missing = Vec::new();
-    match found.lost_records() {
-        0 => {}
-        1 => missing.push("a record is missing".to_owned()),
-        records => missing.push(format!("{records} records are missing")),
+    let lost = found.lost_records();
+    if lost > 0 {
+        missing.push(format!("missing: {}", units::counted(lost, "record")));
     }
     for consumer in &found.lost_consumers {
         missing.push(format!("the place of {} is not known", consumer.name));
@@ -187,8 +182,9 @@ fn as_text(found: &Salvaged) -> String {
 
 fn write_records(found: &Salvaged, text: &mut String) -> std::fmt::Result {
     let rebuilt = &found.rebuilt;
-    let (records, first, next) = (rebuilt.records, rebuilt.first, rebuilt.next);
-    writeln!(text, "salvaged   {records} records of {first}..{next}")?;
+    let (first, next) = (rebuilt.first, rebuilt.next);
+    let records = units::counted(rebuilt.records, "record");
+    writeln!(text, "salvaged   {records} of {first}..{next}")?;
     writeln!(text, "queue      {}", rebuilt.id)?;
     writeln!(text, "into       {}", rebuilt.path.display())?;
     if found.lost.is_empty() {
@@ -210,23 +206,18 @@ fn write_records(found: &Salvaged, text: &mut String) -> std::fmt::Result {
     if found.duplicates > 0 {
         writeln!(
             text,
-            "twice      {} records, the same each time",
-            found.duplicates
+            "twice      {}, the same each time",
+            units::counted(found.duplicates, "record")
         )?;
     }
     if found.reclaimed > 0 {
-        let reclaimed = found.reclaimed;
-        writeln!(
-            text,
-            "left out   {reclaimed} records that had been reclaimed"
-        )?;
+        let reclaimed = units::counted(found.reclaimed, "record");
+        writeln!(text, "left out   {reclaimed} that had been reclaimed")?;
     }
     if let Some(path) = &found.superseded_in {
-        let (records, path) = (found.superseded, path.display());
-        writeln!(
-            text,
-            "aside      {records} records whose place others have: {path}"
-        )?;
+        let records = units::counted(found.superseded, "record");
+        let path = path.display();
+        writeln!(text, "aside      {records} whose place others have: {path}")?;
     }
     Ok(())
 }
@@ -234,22 +225,25 @@ fn write_records(found: &Salvaged, text: &mut String) -> std::fmt::Result {
 fn write_ranges(ranges: &[Range<Sequence>], what: &str, text: &mut String) -> std::fmt::Result {
     for range in ranges.iter().take(RANGES_SHOWN) {
         let (start, end) = (range.start, range.end);
-        let records = end.since(start);
-        writeln!(text, "{what:<10} {start}..{end}, {records} records")?;
+        let records = units::counted(end.since(start), "record");
+        writeln!(text, "{what:<10} {start}..{end}, {records}")?;
     }
     let more = ranges.len().saturating_sub(RANGES_SHOWN);
     if more > 0 {
-        writeln!(text, "{what:<10} {more} ranges more; --json has them all")?;
+        let more = units::counted(more, "more range");
+        writeln!(text, "{what:<10} {more}; --json has them all")?;
     }
     Ok(())
 }
 
 fn write_others(found: &Salvaged, text: &mut String) -> std::fmt::Result {
     for foreign in &found.foreign {
-        let (id, files, records) = (foreign.id, foreign.files, foreign.records);
+        let id = foreign.id;
+        let files = units::counted(foreign.files, "file");
+        let records = units::counted(foreign.records, "record");
         writeln!(
             text,
-            "other      {files} files with {records} records of the queue {id}; \
+            "other      {files} with {records} of the queue {id}; \
              --queue {id} gets them out"
         )?;
     }
@@ -280,17 +274,17 @@ fn write_others(found: &Salvaged, text: &mut String) -> std::fmt::Result {
 
 /// What is to be said of a file, if anything.
 fn remarkable(file: &SalvagedFile) -> Option<String> {
-    let records = file.records;
+    let records = units::counted(file.records, "record");
     let damage = if file.damaged { ", damaged" } else { "" };
     match file.state {
         FileState::Segment => file
             .damaged
-            .then(|| format!("damaged, {records} records came out of it")),
+            .then(|| format!("damaged, {records} came out of it")),
         FileState::Misnamed { number } => Some(format!(
-            "is segment {number}{damage}, {records} records came out of it"
+            "is segment {number}{damage}, {records} came out of it"
         )),
         FileState::WithoutHeader => Some(format!(
-            "its header is gone{damage}, {records} records came out of it"
+            "its header is gone{damage}, {records} came out of it"
         )),
         FileState::Foreign => Some("of another queue".to_owned()),
         FileState::LaterVersion => Some("of a later version; left out".to_owned()),

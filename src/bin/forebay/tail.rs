@@ -1,11 +1,11 @@
 //! `forebay tail`: the newest records of a queue, and those to come.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use forebay::{Sequence, Start};
 
+use crate::asked;
 use crate::failure::Failure;
 use crate::output::{self, Reader};
 use crate::reading::Reading;
@@ -33,9 +33,8 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// Go on with the records to come.
     #[arg(short, long)]
     follow: bool,
@@ -87,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// A reader at the first of the newest records, and the end of those that are there.
 fn open(arguments: &Arguments) -> Result<(Reading, Sequence), Failure> {
-    let open = |start| Reading::open(&arguments.queue, start, arguments.skip_damage);
+    let open = |start| Reading::open(arguments.queue.path(), start, arguments.skip_damage);
     let mut reading = open(Start::First)?;
     let durable = reading.follower.durable()?;
     let start = durable.get().saturating_sub(arguments.lines);

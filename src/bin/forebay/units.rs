@@ -1,6 +1,18 @@
-//! Numbers for people: bytes, spans of time, moments.
+//! Numbers for people: counts, bytes, spans of time, moments.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How many of what `noun` names: "1 record", "2 records".
+pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {}", in_number(count, noun))
+}
+
+/// `noun` as it stands behind `count`.
+pub(crate) fn in_number(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{noun}{plural}")
+}
 
 /// `bytes` in the largest binary unit that leaves a whole part, with one decimal.
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -106,6 +118,12 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_told_in_the_singular() {
+        let told = [0, 1, 2].map(|count: u32| counted(count, "record"));
+        assert_eq!(told, ["0 records", "1 record", "2 records"]);
+    }
 
     #[test]
     fn bytes_are_told_in_binary_units() {

@@ -1,6 +1,7 @@
 //! Heads of the chain, and what becomes of them later.
 
 use forebay::ErrorKind;
+use forebay::storage::Directory as _;
 
 use super::*;
 
@@ -22,6 +23,7 @@ fn witnessed() -> (Vec<Anchor>, MemoryDirectory) {
             assert_eq!(head.anchor.sequence, sequence);
             assert_eq!(head.anchor.hash, hash);
             assert_eq!(head.epoch, epoch);
+            assert!(head.in_log, "{head:?}");
             heads.push(head.anchor);
         }
         if life == 1 {
@@ -107,6 +109,28 @@ fn behind_a_hole_an_anchor_proves_what_follows_the_hole_only() {
         let found = verify_on(&memory, &options, &|_| {}).expect("a queue");
         assert_eq!(found.anchor, Some(expected), "{head}");
     }
+}
+
+/// `STATE` still knows the hash of a record that is gone.
+#[test]
+fn a_head_that_the_log_does_not_lead_to_is_told_as_such() {
+    let memory = closed(&options());
+    let whole = head_on(&memory).expect("a chain");
+    let mut logs = memory.list("segments").expect("segments");
+    logs.retain(|name| name.contains(".log"));
+    logs.sort();
+    // The last one may have been made ahead of need, and hold nothing.
+    for name in logs.iter().rev() {
+        memory
+            .remove(&format!("segments/{name}"))
+            .expect("a segment");
+        let head = head_on(&memory).expect("STATE knows it");
+        assert_eq!((head.anchor, head.epoch), (whole.anchor, whole.epoch));
+        if !head.in_log {
+            return;
+        }
+    }
+    panic!("a log without a segment leads nowhere");
 }
 
 #[test]

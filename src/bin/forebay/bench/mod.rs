@@ -6,7 +6,6 @@ mod raw;
 mod report;
 
 use std::fs;
-use std::io::{self, Write};
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::Failure;
+use crate::{asked, units};
 use report::{Report, Step};
 
 /// The file that makes a directory a queue (docs/FORMAT.md).
@@ -29,12 +29,13 @@ step, because disks drift. `x raw` is records a second over raw syncs a second:
 Nothing that is in DIR is touched: the work is done in a new directory inside,
 forebay-bench-PID, which is removed in the end (not when it is killed).
 
-Fields of the JSON object; latencies are in microseconds:
-  path, record_bytes, seconds
-  raw                    {syncs_per_second, p50_us, p99_us, p999_us, max_us}
+Fields of the JSON object:
+  path, record_bytes, step_seconds
+  raw                    {syncs_per_second, p50_seconds, p99_seconds,
+                         p999_seconds, max_seconds}
   steps                  [{threads, records_per_second, efficiency,
-                         records_per_sync, raw_syncs_per_second,
-                         p50_us, p99_us, p999_us, max_us}]
+                         records_per_sync, raw_syncs_per_second, p50_seconds,
+                         p99_seconds, p999_seconds, max_seconds}]
 
 Example:
   forebay bench /var/lib/app
@@ -58,9 +59,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "BYTES", default_value = "256")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=16 << 20))]
     size: u32,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         progress.set_message("raw syncs");
         let raw = raw::measure(&place.path, &payload, arguments.seconds)?;
         progress.inc(1);
-        progress.set_message(format!("{threads} threads"));
+        progress.set_message(units::counted(*threads, "thread"));
         let queue = place.path.join("queue");
         let figures = callers::measure(&queue, *threads, &payload, arguments.seconds)?;
         fs::remove_dir_all(&queue).map_err(Failure::io("cannot remove what was measured"))?;
@@ -95,17 +95,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         });
     }
     progress.finish_and_clear();
-    let text = if arguments.json {
-        format!("{:#}\n", report.as_json())
-    } else {
-        report.as_table()
-    };
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("cannot write to standard output")(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    arguments
+        .form
+        .answer(|| report.as_json(), || report.as_table())
 }
 
 /// Bytes that no disk compresses.

@@ -67,22 +67,22 @@ impl Report {
                 "efficiency": step.efficiency(),
                 "records_per_sync": figures.records_per_sync,
                 "raw_syncs_per_second": step.raw.per_second,
-                "p50_us": figures.p50_us,
-                "p99_us": figures.p99_us,
-                "p999_us": figures.p999_us,
-                "max_us": figures.max_us,
+                "p50_seconds": seconds(figures.p50_us),
+                "p99_seconds": seconds(figures.p99_us),
+                "p999_seconds": seconds(figures.p999_us),
+                "max_seconds": seconds(figures.max_us),
             })
         });
         json!({
             "path": self.path.display().to_string(),
             "record_bytes": self.record_bytes,
-            "seconds": self.seconds,
+            "step_seconds": self.seconds,
             "raw": {
                 "syncs_per_second": raw.per_second,
-                "p50_us": raw.p50_us,
-                "p99_us": raw.p99_us,
-                "p999_us": raw.p999_us,
-                "max_us": raw.max_us,
+                "p50_seconds": seconds(raw.p50_us),
+                "p99_seconds": seconds(raw.p99_us),
+                "p999_seconds": seconds(raw.p999_us),
+                "max_seconds": seconds(raw.max_us),
             },
             "steps": steps.collect::<Vec<_>>(),
         })
@@ -115,6 +115,10 @@ impl Report {
         }
         Ok(())
     }
+}
+
+fn seconds(microseconds: f64) -> f64 {
+    microseconds / 1e6
 }
 
 fn write_line(

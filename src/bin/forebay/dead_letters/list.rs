@@ -7,9 +7,10 @@ use forebay::{DeadLetter, Refusal, Sequence};
 use serde_json::{Value, json};
 
 use super::visit;
+use crate::facts::unix_ns;
 use crate::failure::Failure;
-use crate::record_json::{PayloadJson, nanoseconds};
-use crate::{output, units};
+use crate::record_json::PayloadJson;
+use crate::{asked, output, units};
 
 /// The columns before the reason.
 const REASON_AT: usize = 65;
@@ -17,7 +18,8 @@ const REASON_AT: usize = 65;
 const EXAMPLE: &str = "\
 Fields of each object in the JSON array:
   sequence               the letter's number
-  parked_ns, enqueued_ns nanoseconds since 1970
+  parked_unix_ns         when it was given up, nanoseconds since 1970
+  enqueued_unix_ns       when the event was enqueued
   queue, epoch, record   what names the event's record in its buffer
   kind, key (hex)        as it was enqueued; no key is null
   attempts, refusal      how often it was refused, and how: retry, reject, stop
@@ -32,14 +34,13 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Arguments {
-    /// Print a JSON array.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 impl Arguments {
     pub(super) fn run(&self, path: &Path, first: Sequence) -> Result<(), Failure> {
-        if self.json {
+        if self.form.json {
             return list_json(path, first);
         }
         let width = output::width();
@@ -73,8 +74,8 @@ fn as_json(letter: &DeadLetter) -> Value {
     let payload = PayloadJson::of(&letter.payload);
     let mut object = json!({
         "sequence": letter.sequence.get(),
-        "parked_ns": nanoseconds(letter.parked_at),
-        "enqueued_ns": nanoseconds(letter.enqueued_at),
+        "parked_unix_ns": unix_ns(letter.parked_at),
+        "enqueued_unix_ns": unix_ns(letter.enqueued_at),
         "queue": letter.record.queue.to_string(),
         "epoch": letter.record.epoch.to_string(),
         "record": letter.record.sequence.get(),

@@ -11,8 +11,8 @@ use forebay::{DeadLetter, DeadLetters, Queue, QueueId, Retention, Sequence};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output;
 use crate::reading::Reading;
+use crate::{asked, units};
 
 const EXAMPLE: &str = "\
 `list` takes no lock and may be used beside the program that has the letters
@@ -74,9 +74,8 @@ struct Replay {
     /// Also events that came from another buffer than this one.
     #[arg(long)]
     any_buffer: bool,
-    /// Print a JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 /// Drop letters for good.
@@ -94,9 +93,8 @@ struct Drop {
     /// All of them.
     #[arg(long)]
     all: bool,
-    /// Print a JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -172,10 +170,10 @@ impl Replay {
         let replayed = DeadLetters::open(path)?.replay_into(&queue)?;
         queue.close()?;
         let into = self.into.display();
-        tell(
-            self.json,
-            &json!({ "replayed": replayed }),
-            &format!("put {replayed} events back into {into}\n"),
+        let events = units::counted(replayed, "event");
+        self.form.answer(
+            || json!({ "replayed": replayed }),
+            || format!("put {events} back into {into}\n"),
         )
     }
 }
@@ -209,17 +207,10 @@ impl Drop {
         }
         let left = letters.len()?;
         let dropped = before.saturating_sub(left);
-        tell(
-            self.json,
-            &json!({ "dropped": dropped, "left": left }),
-            &format!("dropped {dropped} letters, {left} are left\n"),
+        let letters = units::counted(dropped, "letter");
+        self.form.answer(
+            || json!({ "dropped": dropped, "left": left }),
+            || format!("dropped {letters}; left: {left}\n"),
         )
     }
-}
-
-fn tell(as_json: bool, object: &serde_json::Value, text: &str) -> Result<(), Failure> {
-    if as_json {
-        return output::print(&format!("{object:#}\n"));
-    }
-    output::print(text)
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::thread;
 
-use clap::Args;
+use clap::Parser;
 use forebay::{Queue, SyncPolicy};
 
 use super::source::Source;
@@ -17,13 +17,23 @@ use crate::failure::Failure;
 /// Threads that enqueue at the same time.
 pub(super) const LANES: u64 = 4;
 
+/// The first argument of a process that is to be killed. It is no subcommand: nobody else asks.
+pub(super) const CHILD: &str = "demo-child";
+
 /// Enqueues until it is killed.
-#[derive(Debug, Args)]
+#[derive(Debug, Parser)]
 pub(crate) struct ChildArguments {
     queue: PathBuf,
     file: PathBuf,
     /// The next line of each lane.
     next: Vec<u64>,
+}
+
+/// What this process was given, if it is one that is to be killed.
+pub(crate) fn child_arguments() -> Option<ChildArguments> {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let is_child = arguments.peek().is_some_and(|first| first == CHILD);
+    is_child.then(|| ChildArguments::parse_from(arguments))
 }
 
 pub(crate) fn run_child(arguments: &ChildArguments) -> Result<(), Failure> {

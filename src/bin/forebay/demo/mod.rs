@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-pub(crate) use child::{ChildArguments, run_child};
+pub(crate) use child::{child_arguments, run_child};
 
 use crate::failure::Failure;
-use crate::note;
+use crate::{note, units};
 use ledger::Ledger;
 use random::Random;
 use round::play;
@@ -75,8 +75,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     place.keep = true;
     note(&format!("the queue is kept in {}", place.queue.display()));
+    let records = units::counted(faults, "record");
     Err(Failure::Finding(format!(
-        "{faults} records broke the promise"
+        "the promise was broken: {records}"
     )))
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use forebay::{Queue, RecoveryReport};
 
-use super::child::LANES;
+use super::child::{CHILD, LANES};
 use super::ledger::Ledger;
 use super::random::Random;
 use super::source::Source;
@@ -73,7 +73,7 @@ fn run_and_kill(
     let failed = || Failure::io("cannot run the child process");
     let program = std::env::current_exe().map_err(failed())?;
     let child = Command::new(program)
-        .arg("demo-child")
+        .arg(CHILD)
         .arg(queue)
         .arg(&source.path)
         .args(next.iter().map(u64::to_string))
@@ -93,9 +93,10 @@ fn run_and_kill(
     let ended = child.0.wait().map_err(failed())?;
     let reports = reports.and_then(|reports| reports.join().ok());
     if !was_killed(ended) {
-        return Err(Failure::Finding(format!(
-            "the child ended by itself before it was killed: {ended}"
-        )));
+        return Err(Failure::Input {
+            what: format!("the child ended by itself before it was killed: {ended}"),
+            remedy: "why is told above; nothing was found out about the queue",
+        });
     }
     Ok((lived, ended, reports.unwrap_or_default()))
 }

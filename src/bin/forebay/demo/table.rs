@@ -1,19 +1,19 @@
 //! What the demo prints.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use super::ledger::Ledger;
 use super::round::Round;
 use super::source::Source;
 use crate::failure::Failure;
-use crate::units;
+use crate::{output, units};
 
 pub(super) fn print_beginning(source: &Source, queue: &Path, seed: u64) -> Result<(), Failure> {
     let bytes = units::bytes(u64::try_from(source.bytes()).unwrap_or(u64::MAX));
-    let (file, lines) = (source.path.display(), source.lines());
-    print(&format!(
-        "text   {file}, {lines} lines, {bytes}\n\
+    let file = source.path.display();
+    let lines = units::counted(source.lines(), "line");
+    output::say(&format!(
+        "text   {file}, {lines}, {bytes}\n\
          queue  {}\n\
          seed   {seed}\n\n\
          {:>5} {:>9} {:>8} {:>12} {:>8} {:>8} | {}\n",
@@ -42,7 +42,7 @@ pub(super) fn print_round(number: u32, round: &Round) -> Result<(), Failure> {
         found.push_str("; ");
         found.push_str(&corruption.to_string());
     }
-    print(&format!(
+    output::say(&format!(
         "{number:>5} {:>9} {:>8} {:>12} {:>8} {:>8} | {found}\n",
         signal(round),
         units::span(round.lived),
@@ -72,10 +72,10 @@ pub(super) fn print_end(ledger: &Ledger) -> Result<(), Failure> {
     } else {
         "the promise was broken"
     };
-    print(&format!(
+    output::say(&format!(
         "\n\
          acknowledged  {:>9}\n\
-         arrived       {:>9}  of which {} were killed before they could be reported\n\
+         arrived       {:>9}  killed before they could be reported: {}\n\
          missing       {:>9}\n\
          doubled       {:>9}\n\
          out of order  {:>9}\n\
@@ -91,12 +91,4 @@ pub(super) fn print_end(ledger: &Ledger) -> Result<(), Failure> {
         faults.altered,
         ledger.refused,
     ))
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut output = io::stdout().lock();
-    output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-        .map_err(Failure::io("cannot write to standard output"))
 }

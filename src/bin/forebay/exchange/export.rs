@@ -10,10 +10,11 @@ use forebay::{Batch, Start};
 
 use super::header::{Header, Trailer};
 use crate::failure::Failure;
-use crate::note;
 use crate::output::{self, Reader};
 use crate::reading::Reading;
 use crate::record_json::RecordJson;
+use crate::units;
+use crate::{asked, note};
 
 /// Output is written in pieces of at least so many bytes.
 const PIECE_BYTES: usize = 256 << 10;
@@ -30,10 +31,10 @@ OUT.jsonl; --skip-damage passes over them, and exit code 1 stays.
 
 Fields of the first line:
   format, version        forebay-export, 1
-  id, integrity, created_ns, epoch (hex, the newest one)
+  id, integrity, created_unix_ns, epoch (hex, the newest one)
   first, next            the records that follow are of these sequences
 Fields of each record, a line each:
-  sequence, epoch (hex), kind, time_ns
+  sequence, epoch (hex), kind, enqueued_unix_ns
   key (hex)              only where it was enqueued with one
   text or base64         the payload: text where it is UTF-8, or else base64
 Field of the last line:
@@ -47,9 +48,8 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
+    #[command(flatten)]
+    queue: asked::Queue,
     /// The new file, or `-` for standard output.
     #[arg(value_name = "OUT.jsonl")]
     out: PathBuf,
@@ -59,8 +59,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let queue = inspect(&arguments.queue)?;
-    let mut reading = Reading::open(&arguments.queue, Start::First, arguments.skip_damage)?;
+    let queue = inspect(arguments.queue.path())?;
+    let mut reading = Reading::open(arguments.queue.path(), Start::First, arguments.skip_damage)?;
     let (first, end) = (
         reading.follower.next_sequence(),
         reading.follower.durable()?,
@@ -71,9 +71,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut sink = Sink::open(&arguments.out)?;
     let outcome = write_all(&mut reading, &mut sink, out);
     match outcome {
-        Ok(records) => {
+        Ok((_, Reader::Gone)) => return Ok(()),
+        Ok((records, Reader::There)) => {
             sink.finish()?;
-            note(&format!("{records} records of {first}..{end} exported"));
+            let records = units::counted(records, "record");
+            note(&format!("{records} of {first}..{end} exported"));
         }
         Err(failure) => {
             sink.discard();
@@ -81,15 +83,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     if queue.next > end {
-        let waiting = queue.next.since(end);
+        let waiting = units::counted(queue.next.since(end), "record");
         note(&format!(
-            "{waiting} records are written and not proven durable: they are left out"
+            "written and not proven durable, left out: {waiting}"
         ));
     }
     reading.finish()
 }
 
-fn write_all(reading: &mut Reading, sink: &mut Sink, mut out: Vec<u8>) -> Result<u64, Failure> {
+/// Writes all records behind what is in `out`; tells how many, and whether anybody still reads.
+fn write_all(
+    reading: &mut Reading,
+    sink: &mut Sink,
+    mut out: Vec<u8>,
+) -> Result<(u64, Reader), Failure> {
     let mut records = 0_u64;
     loop {
         let more = reading.read(|batch| records += append(batch, &mut out))?;
@@ -98,12 +105,12 @@ fn write_all(reading: &mut Reading, sink: &mut Sink, mut out: Vec<u8>) -> Result
         }
         if !more || out.len() >= PIECE_BYTES {
             if sink.write(&out)? == Reader::Gone {
-                return Ok(records);
+                return Ok((records, Reader::Gone));
             }
             out.clear();
         }
         if !more {
-            return Ok(records);
+            return Ok((records, Reader::There));
         }
     }
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use forebay::inspect::Inspection;
 use forebay::rebuild::RebuildOptions;
-use forebay::{Epoch, Integrity, Sequence};
+use forebay::{Epoch, Sequence};
 use serde::{Deserialize, Serialize};
 
-use crate::record_json::nanoseconds;
+use crate::facts::{integrity, integrity_called, unix_ns};
 use crate::salvage::queue_id;
 
 /// What the field `format` says.
@@ -21,7 +21,7 @@ pub(crate) struct Header {
     version: u32,
     id: String,
     integrity: String,
-    created_ns: u64,
+    created_unix_ns: u64,
     /// The newest epoch of the queue, which may have no record.
     epoch: String,
     first: u64,
@@ -55,16 +55,12 @@ impl Trailer {
 impl Header {
     /// The header of the records from `first` up to `next`.
     pub(crate) fn of(queue: &Inspection, first: Sequence, next: Sequence) -> Self {
-        let integrity = match queue.integrity {
-            Integrity::Crc32c => "crc32c",
-            Integrity::Chained | _ => "chained",
-        };
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             id: queue.id.to_string(),
-            integrity: integrity.to_owned(),
-            created_ns: nanoseconds(queue.created),
+            integrity: integrity(queue.integrity).to_owned(),
+            created_unix_ns: unix_ns(queue.created),
             epoch: queue.epoch.to_string(),
             first: first.get(),
             next: next.get(),
@@ -110,11 +106,8 @@ impl Header {
 
     /// A queue of the same identity.
     pub(crate) fn options(&self) -> Result<RebuildOptions, String> {
-        let integrity = match self.integrity.as_str() {
-            "chained" => Integrity::Chained,
-            "crc32c" => Integrity::Crc32c,
-            other => return Err(format!("the integrity is {other:?}")),
-        };
+        let integrity = integrity_called(&self.integrity)
+            .ok_or_else(|| format!("the integrity is {:?}", self.integrity))?;
         let is_hex =
             self.epoch.len() == 16 && self.epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
         let epoch = u64::from_str_radix(&self.epoch, 16).ok().filter(|_| is_hex);
@@ -124,7 +117,7 @@ impl Header {
             .id(id)
             .integrity(integrity)
             .first(Sequence::new(self.first))
-            .created(UNIX_EPOCH + Duration::from_nanos(self.created_ns))
+            .created(UNIX_EPOCH + Duration::from_nanos(self.created_unix_ns))
             .epoch_above(Epoch::new(epoch)))
     }
 }

@@ -1,18 +1,23 @@
 //! `forebay import`: a new queue out of the lines of an export.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use forebay::Epoch;
 use forebay::rebuild::{Rebuild, RebuildRecord, Rebuilt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::header::{Header, Trailer};
 use crate::failure::Failure;
-use crate::output;
 use crate::record_json::RecordJson;
+use crate::{asked, units};
+
+/// The longest first line there can be is a few hundred bytes.
+const HEADER_BYTES_MAX: u64 = 64 << 10;
+/// The longest line of a record: each byte of the largest payload as `\u0000`, and its other fields.
+const RECORD_BYTES_MAX: u64 = 6 * (u32::MAX as u64) + HEADER_BYTES_MAX;
 
 const REMEDY: &str = "the lines must be those that `forebay export` wrote";
 
@@ -21,8 +26,8 @@ DIR must not be there, or be an empty directory. It becomes a queue with the
 identity of the one that was exported, whose records keep their sequences,
 epochs, times, kinds and keys; missing sequences are gaps. What is enqueued
 later gets a newer epoch. A file is read and checked whole before anything is
-made; from standard input an error leaves DIR unfinished, which is no queue and
-may be deleted.
+made; from a pipe, which can be read once only, an error leaves DIR unfinished,
+which is no queue and may be deleted.
 
 Fields of the JSON object:
   path, id, records, payload_bytes, segments
@@ -40,28 +45,34 @@ pub(crate) struct Arguments {
     /// The new queue's directory.
     #[arg(value_name = "DIR")]
     queue: PathBuf,
-    /// The file, or `-` for standard input.
+    /// The file or named pipe, or `-` for standard input.
     #[arg(value_name = "IN.jsonl")]
     input: PathBuf,
-    /// Print one JSON object instead of text.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let rebuilt = if arguments.input == Path::new("-") {
         import(&arguments.queue, &mut Lines::new(io::stdin().lock()))?
     } else {
-        check(&mut Lines::new(open(&arguments.input)?))?;
-        import(&arguments.queue, &mut Lines::new(open(&arguments.input)?))?
+        import_file(arguments)?
     };
-    output::print(&told(&rebuilt, arguments.json))
+    arguments
+        .form
+        .answer(|| as_json(&rebuilt), || as_text(&rebuilt))
 }
 
-fn open(path: &Path) -> Result<BufReader<File>, Failure> {
-    let file = File::open(path);
-    let file = file.map_err(Failure::io(format!("cannot read {}", path.display())))?;
-    Ok(BufReader::with_capacity(1 << 20, file))
+fn import_file(arguments: &Arguments) -> Result<Rebuilt, Failure> {
+    let cannot = || format!("cannot read {}", arguments.input.display());
+    let file = File::open(&arguments.input).map_err(Failure::io(cannot()))?;
+    let lines = || Lines::new(BufReader::with_capacity(1 << 20, &file));
+    // Of a pipe the beginning would be gone.
+    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        check(&mut lines())?;
+        (&file).rewind().map_err(Failure::io(cannot()))?;
+    }
+    import(&arguments.queue, &mut lines())
 }
 
 /// Lines with their numbers.
@@ -81,19 +92,26 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The next line without its newline; `None` at the end.
-    fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
+    /// The next line without its newline; `None` at the end. One of more than `bytes_max` is an
+    /// error before it is read to its end, which may never come.
+    fn next(&mut self, bytes_max: u64) -> Result<Option<&[u8]>, Failure> {
         self.line.clear();
-        let read = self.input.read_until(b'\n', &mut self.line);
+        let mut input = self.input.by_ref().take(bytes_max.saturating_add(1));
+        let read = input.read_until(b'\n', &mut self.line);
         if read.map_err(Failure::io("cannot read the lines"))? == 0 {
             return Ok(None);
         }
         self.number += 1;
+        if input.limit() == 0 && !self.line.ends_with(b"\n") {
+            let what = format!("it is longer than {bytes_max} bytes");
+            return Err(wrong(self.number, &what));
+        }
         Ok(Some(self.line.trim_ascii_end()))
     }
 
     fn header(&mut self) -> Result<Header, Failure> {
-        let line = self.next()?.unwrap_or_default();
+        let line = self.next(HEADER_BYTES_MAX)?;
+        let line = line.ok_or_else(|| wrong(1, "there is none: nothing came in"))?;
         Header::read(line).map_err(|why| wrong(1, &why))
     }
 
@@ -106,7 +124,7 @@ impl<R: BufRead> Lines<R> {
         let mut number = self.number;
         let (mut due, mut oldest) = (header.first(), Epoch::default());
         let (mut records, mut told) = (0, None);
-        while let Some(line) = self.next()? {
+        while let Some(line) = self.next(RECORD_BYTES_MAX)? {
             number += 1;
             if line.is_empty() {
                 continue;
@@ -126,7 +144,7 @@ impl<R: BufRead> Lines<R> {
             (due, oldest) = (fields.sequence.plus(1), fields.epoch);
             let mut record = RebuildRecord::new(fields.sequence, fields.epoch, &fields.payload);
             record.kind = fields.kind;
-            record.enqueued_at = fields.time_ns;
+            record.enqueued_at = fields.enqueued_unix_ns;
             record.key = fields.key;
             take(&record)?;
             records += 1;
@@ -134,7 +152,8 @@ impl<R: BufRead> Lines<R> {
         match told {
             Some(told) if told == records => Ok(()),
             Some(told) => {
-                let what = format!("{told} records were exported, and {records} are here");
+                let told = units::counted(told, "record");
+                let what = format!("{told} exported, and {records} here");
                 Err(wrong(number, &what))
             }
             None => Err(wrong(number, "the last line of the export is missing")),
@@ -169,24 +188,40 @@ fn import(path: &Path, lines: &mut Lines<impl BufRead>) -> Result<Rebuilt, Failu
     finished.map_err(|error| Failure::Queue(error).after(unfinished()))
 }
 
-fn told(rebuilt: &Rebuilt, as_json: bool) -> String {
-    let (records, first, next) = (rebuilt.records, rebuilt.first, rebuilt.next);
-    let path = rebuilt.path.display();
-    if as_json {
-        let gaps = rebuilt.gaps.iter();
-        let gaps = gaps.map(|gap| json!({"first": gap.start.get(), "next": gap.end.get()}));
-        let object = json!({
-            "path": path.to_string(),
-            "id": rebuilt.id.to_string(),
-            "records": records,
-            "payload_bytes": rebuilt.payload_bytes,
-            "segments": rebuilt.segments,
-            "first": first.get(),
-            "next": next.get(),
-            "gaps": gaps.collect::<Vec<_>>(),
-        });
-        return format!("{object:#}\n");
+fn as_json(rebuilt: &Rebuilt) -> Value {
+    let gaps = rebuilt.gaps.iter();
+    let gaps = gaps.map(|gap| json!({"first": gap.start.get(), "next": gap.end.get()}));
+    json!({
+        "path": rebuilt.path.display().to_string(),
+        "id": rebuilt.id.to_string(),
+        "records": rebuilt.records,
+        "payload_bytes": rebuilt.payload_bytes,
+        "segments": rebuilt.segments,
+        "first": rebuilt.first.get(),
+        "next": rebuilt.next.get(),
+        "gaps": gaps.collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(rebuilt: &Rebuilt) -> String {
+    let (first, next, path) = (rebuilt.first, rebuilt.next, rebuilt.path.display());
+    let records = units::counted(rebuilt.records, "record");
+    let gaps = units::counted(rebuilt.gaps.len(), "gap");
+    format!("imported {records} of {first}..{next}, {gaps}, into {path}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_named_and_the_longest_one_is_read() {
+        let mut lines = Lines::new(&b"1234\n12345\n1"[..]);
+        assert_eq!(lines.next(4).expect("short"), Some(&b"1234"[..]));
+        let failure = lines.next(4).expect_err("five bytes");
+        assert_eq!(failure.to_string(), "line 2: it is longer than 4 bytes");
+        let mut lines = Lines::new(&b"1234"[..]);
+        assert_eq!(lines.next(4).expect("short"), Some(&b"1234"[..]));
+        assert!(lines.next(4).expect("the end").is_none());
     }
-    let gaps = rebuilt.gaps.len();
-    format!("imported {records} records of {first}..{next}, {gaps} gaps, into {path}\n")
 }

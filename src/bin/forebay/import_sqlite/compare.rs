@@ -7,8 +7,8 @@ use forebay::Follower;
 use super::Moved;
 use super::source::Rows;
 use super::times::Clock;
+use crate::facts::unix_ns;
 use crate::failure::Failure;
-use crate::record_json::nanoseconds;
 
 /// Finds any difference between the rows and the records of the queue in `path`.
 pub(super) fn compare(
@@ -28,7 +28,7 @@ pub(super) fn compare(
         count += 1;
         let is_same = record.sequence.get() == row.number
             && record.payload == row.payload
-            && nanoseconds(record.enqueued_at) == clock.expected(row.time);
+            && unix_ns(record.enqueued_at) == clock.expected(row.time);
         if is_same {
             return Ok(());
         }

@@ -13,9 +13,9 @@ use forebay::rebuild::{Rebuild, RebuildOptions, RebuildRecord, Rebuilt};
 use forebay::{Epoch, Sequence};
 use serde_json::json;
 
+use crate::facts::unix_ns;
 use crate::failure::Failure;
-use crate::record_json::nanoseconds;
-use crate::{note, output, units};
+use crate::{asked, note, units};
 use compare::compare;
 use source::{Columns, Source};
 use staging::Staging;
@@ -74,9 +74,8 @@ pub(crate) struct Arguments {
     /// What a number in that column counts since 1970; told by the largest one unless given.
     #[arg(long, value_enum, value_name = "UNIT")]
     time_unit: Option<TimeUnit>,
-    /// Print a JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 /// What was moved.
@@ -139,8 +138,8 @@ fn tell(arguments: &Arguments, moved: &Moved, clock: &Clock) -> Result<(), Failu
         ));
     }
     let path = arguments.queue.display();
-    if arguments.json {
-        let object = json!({
+    let json = || {
+        json!({
             "path": path.to_string(),
             "id": rebuilt.id.to_string(),
             "first": first.get(),
@@ -150,23 +149,25 @@ fn tell(arguments: &Arguments, moved: &Moved, clock: &Clock) -> Result<(), Failu
             "blake3": hash.as_str(),
             "times": clock.unit().map(TimeUnit::name),
             "times_missing": clock.missing(),
-        });
-        return output::print(&format!("{object:#}\n"));
-    }
+        })
+    };
     let bytes = units::bytes(rebuilt.payload_bytes);
     let times = clock.unit().map_or_else(
         || "new, there is no column for them".to_owned(),
         |unit| format!("kept, {}", unit.told()),
     );
-    output::print(&format!(
-        "imported   {records} events into {path}, sequences {first}..{next}, {bytes}\n\
-         compared   row by row, all the same\n\
-         payloads   BLAKE3 {hash}\n\
-         times      {times}\n"
-    ))
+    let events = units::counted(records, "event");
+    arguments.form.answer(json, || {
+        format!(
+            "imported   {events} into {path}, sequences {first}..{next}, {bytes}\n\
+             compared   row by row, all the same\n\
+             payloads   BLAKE3 {hash}\n\
+             times      {times}\n"
+        )
+    })
 }
 
 /// When the import runs, for rows that tell no time.
 fn now() -> u64 {
-    nanoseconds(SystemTime::now())
+    unix_ns(SystemTime::now())
 }

@@ -4,9 +4,9 @@ use clap::ValueEnum;
 use rusqlite::types::ValueRef;
 
 use super::now;
+use crate::facts::unix_ns;
 use crate::failure::Failure;
 use crate::moments;
-use crate::record_json::nanoseconds;
 
 /// What a time is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -143,7 +143,7 @@ impl Clock {
             (ValueRef::Real(number), Some(nanoseconds)) => whole(number * f64::from(nanoseconds)),
             (ValueRef::Text(text), None) => {
                 let text = std::str::from_utf8(text).ok()?;
-                moments::parse_date(text.trim()).map(nanoseconds)
+                moments::parse_date(text.trim()).map(unix_ns)
             }
             _ => None,
         }

@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::SystemTime;
 
-use forebay::Sequence;
-use forebay::inspect::{Inspection, Moment, timeline};
+use forebay::inspect::{Inspection, timeline};
+use forebay::{Error, Sequence};
 
 use crate::failure::Failure;
 use crate::units;
@@ -74,65 +74,115 @@ pub(crate) fn findings_of(found: &Inspection) -> Vec<Finding> {
         .collect()
 }
 
-/// Writes the page of the queue that was `found`, with `findings`, into the new file `path`.
-pub(crate) fn write(path: &Path, found: &Inspection, findings: &[Finding]) -> Result<(), Failure> {
-    let moments = timeline(&found.path, MOMENTS_MAX)?;
-    let page = render(found, &moments, findings, SystemTime::now());
-    let mut file = match File::create_new(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Failure::Input {
+/// Finds out whether the new file `path` can be made, before there is a page to write.
+pub(crate) fn try_place(path: &Path) -> Result<(), Failure> {
+    drop(create(path)?);
+    // What is left where this fails is found, and told, when the page is written.
+    std::fs::remove_file(path).ok();
+    Ok(())
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create_new(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return Failure::Input {
                 what: format!("{} is there already", path.display()),
                 remedy: "nothing was changed: give another name, or delete it first",
-            });
+            };
         }
-        Err(error) => {
-            return Err(Failure::io(format!("cannot create {}", path.display()))(
-                error,
-            ));
-        }
-    };
-    file.write_all(page.as_bytes()).map_err(|error| {
-        // A part of a page is worth nothing, and would be in the way the next time.
-        std::fs::remove_file(path).ok();
-        Failure::io(format!("cannot write {}", path.display()))(error)
+        Failure::io(format!("cannot create {}", path.display()))(error)
     })
 }
 
-/// The page as text.
-pub(crate) fn render(
+/// What a page is made of.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    /// The queue's directory.
+    pub(crate) queue: &'a Path,
+    /// What was found there, or why it cannot be looked at.
+    pub(crate) found: Result<&'a Inspection, &'a Error>,
+    pub(crate) findings: &'a [Finding],
+    /// Whether it is sound, where every record was read.
+    pub(crate) is_sound: Option<bool>,
+}
+
+impl Page<'_> {
+    /// Writes the page into the new file `path`.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
+        let page = self.render(SystemTime::now());
+        create(path)?.write_all(page.as_bytes()).map_err(|error| {
+            // A part of a page is worth nothing, and would be in the way the next time.
+            std::fs::remove_file(path).ok();
+            Failure::io(format!("cannot write {}", path.display()))(error)
+        })
+    }
+
+    fn render(&self, now: SystemTime) -> String {
+        let name = self.queue.file_name().unwrap_or(self.queue.as_os_str());
+        let mut page = begin(
+            &name.display().to_string(),
+            &self.queue.display().to_string(),
+            self.badge(),
+            now,
+        );
+        if let Ok(found) = self.found {
+            page.push_str(&tiles(found, now));
+        }
+        if !self.findings.is_empty() {
+            let count = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
+            let heading = counted(count, "finding");
+            let table = tables::findings(self.findings);
+            section(&mut page, &heading, "bad", &table);
+        }
+        match self.found {
+            Ok(found) => picture_and_tables(&mut page, found, self.findings, now),
+            Err(error) => {
+                let why = escaped(&error.to_string());
+                let note = format!("<p class=\"note\">There is no picture of it: {why}</p>\n");
+                section(&mut page, "The log", "", &note);
+            }
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        let depth = if self.is_sound.is_some() {
+            "Every record was read"
+        } else {
+            "Looked at as far as opening looks; <code>forebay verify</code> reads every record"
+        };
+        let footer = format!("<footer>forebay {version}. {depth}. Ranges are half open.</footer>");
+        page + &footer + "\n</main>\n</body>\n</html>\n"
+    }
+
+    /// The state in one word, and its colour.
+    fn badge(&self) -> (&'static str, &'static str) {
+        let looks_damaged = |found: &Inspection| found.is_damaged() || !self.findings.is_empty();
+        match self.found {
+            _ if self.is_sound == Some(false) => ("bad", "Not sound"),
+            Err(_) => ("bad", "Damaged"),
+            Ok(found) if self.is_sound.is_none() && looks_damaged(found) => ("bad", "Damaged"),
+            Ok(found) if found.opening.torn.is_some() => ("warn", "Torn tail"),
+            Ok(_) => ("good", "Intact"),
+        }
+    }
+}
+
+fn picture_and_tables(
+    page: &mut String,
     found: &Inspection,
-    moments: &[Moment],
     findings: &[Finding],
     now: SystemTime,
-) -> String {
-    let path = found.path.display().to_string();
-    let name = found.path.file_name().unwrap_or(found.path.as_os_str());
-    let mut page = begin(
-        &name.display().to_string(),
-        &path,
-        badge(found, findings),
-        now,
-    );
-    page.push_str(&tiles(found, now));
-    if !findings.is_empty() {
-        let count = u64::try_from(findings.len()).unwrap_or(u64::MAX);
-        let heading = counted(count, "finding");
-        section(&mut page, &heading, "bad", &tables::findings(findings));
-    }
-    section(&mut page, "The log", "", &picture::picture(found, findings));
-    section(&mut page, "Enqueued over time", "", &rate::rate(moments));
-    section(&mut page, "Consumers", "", &tables::consumers(found, now));
+) {
+    // Where no record's time can be read there is nothing to draw; why is among the findings.
+    let moments = timeline(&found.path, MOMENTS_MAX).unwrap_or_default();
+    section(page, "The log", "", &picture::picture(found, findings));
+    section(page, "Enqueued over time", "", &rate::rate(&moments));
+    section(page, "Consumers", "", &tables::consumers(found, now));
     if !found.segments.is_empty() {
-        section(&mut page, "Segments", "long", &tables::segments(found));
+        section(page, "Segments", "long", &tables::segments(found));
     }
     if !found.snapshots.is_empty() {
-        section(&mut page, "Snapshots", "", &tables::snapshots(found));
+        section(page, "Snapshots", "", &tables::snapshots(found));
     }
-    section(&mut page, "The queue", "", &tables::identity(found));
-    let version = env!("CARGO_PKG_VERSION");
-    let footer = format!("<footer>forebay {version}. Ranges are half open.</footer>");
-    page + &footer + "\n</main>\n</body>\n</html>\n"
+    section(page, "The queue", "", &tables::identity(found));
 }
 
 fn begin(name: &str, path: &str, badge: (&str, &str), now: SystemTime) -> String {
@@ -149,17 +199,6 @@ fn begin(name: &str, path: &str, badge: (&str, &str), now: SystemTime) -> String
          <div class=\"state\"><span class=\"badge {class}\">{words}</span>\
          <p class=\"when\">looked at {now}</p></div></header>\n"
     )
-}
-
-/// The state in one word, and its colour.
-fn badge(found: &Inspection, findings: &[Finding]) -> (&'static str, &'static str) {
-    if found.is_damaged() || !findings.is_empty() {
-        ("bad", "Damaged")
-    } else if found.opening.torn.is_some() {
-        ("warn", "Torn tail")
-    } else {
-        ("good", "Intact")
-    }
 }
 
 fn section(page: &mut String, heading: &str, class: &str, content: &str) {

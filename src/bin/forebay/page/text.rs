@@ -37,8 +37,7 @@ pub(super) fn grouped(number: u64) -> String {
 
 /// "1 record", "2 records".
 pub(super) fn counted(count: u64, name: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {name}{plural}", grouped(count))
+    format!("{} {}", grouped(count), units::in_number(count, name))
 }
 
 /// `value` as a number with a fraction, as near as there is one.

@@ -12,33 +12,35 @@ use forebay::inspect::{Inspection, inspect};
 
 use crate::failure::Failure;
 use crate::paint::Paint;
-use crate::{facts, output, page};
+use crate::{asked, facts, output, page};
 
 const EXAMPLE: &str = "\
 No lock is taken and nothing is written, so it may be used while a program has
-the queue open. Exit code 1 means that something is damaged.
+the queue open. Exit code 1 means that something is damaged, as far as opening
+the queue looks; `forebay verify` reads every record.
 
 Fields of the JSON object; what is not known is null:
-  path, id, epoch (hex), integrity (chained, crc32c), created_unix_ms
+  path, id, epoch (hex), integrity (chained, crc32c), created_unix_ns
   clean, event           whether it was closed, and what opening would find
   first, next            the sequences in the log; next is the one to come
   durable, floor         below: survives power loss; was delivered or dropped
   durable_lag            records written and not yet known to be durable
-  waiting_records, waiting_bytes, oldest_waiting_unix_ms
+  waiting_records, waiting_bytes, oldest_waiting_unix_ns
   log_bytes              bytes of frames since the queue was created
   disk_bytes, quarantine_bytes, free_bytes, damaged
   torn                   {file, offset, bytes, possibly_acknowledged} or null
   corruption             [{file, offset, first, next, expected, found}]
   segments               [{number, role, base, next, records, frame_bytes, chain,
-                         epoch, begun_unix_ms, file_bytes, defect}]
+                         epoch, begun_unix_ns, file_bytes, defect}]
                          role: prepared, active, sealed, unsealed, stray,
                          missing
-  consumers              [{name, next, lag, lag_bytes, oldest_unix_ms, filtered,
+  consumers              [{name, next, lag, lag_bytes, oldest_unix_ns, filtered,
                          kind, defect}]
   snapshots              [{name, covers, file_bytes, defect}]
 With --watch it is one such object a line, and from the second one on with
-  rates                  {seconds, records_in, bytes_in, records_out,
-                         consumers: {name: records_out}}, each by the second
+  rates                  {elapsed_seconds, records_in_per_second,
+                         bytes_in_per_second, records_out_per_second,
+                         consumers: {name: records_out_per_second}}
 
 Example:
   forebay stats events.queue
@@ -46,16 +48,14 @@ Example:
   forebay stats events.queue --html queue.html
   forebay stats events.queue --json | jq .waiting_records";
 
-/// Show what a queue holds and who is how far behind.
+/// Show what a queue holds and who is how far behind, as far as opening looks.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
-    /// The queue's directory.
-    #[arg(value_name = "DIR")]
-    queue: PathBuf,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    queue: asked::Queue,
+    #[command(flatten)]
+    form: asked::Form,
     /// Look again every so many seconds (1 unless given), with rates, until Ctrl-C.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
     #[arg(value_parser = parse_pause)]
@@ -74,17 +74,26 @@ fn parse_pause(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(pause) = arguments.watch {
-        return watch::watch(&arguments.queue, pause, arguments.json);
+        return watch::watch(arguments.queue.path(), pause, arguments.form.json);
     }
-    let found = inspect(&arguments.queue)?;
-    let text = if arguments.json {
+    if let Some(file) = &arguments.html {
+        page::try_place(file)?;
+    }
+    let found = inspect(arguments.queue.path())?;
+    let text = if arguments.form.json {
         format!("{:#}\n", facts::of_inspection(&found))
     } else {
         table::draw(&found, None, SystemTime::now(), Paint::for_output())
     };
     output::print(&text)?;
     if let Some(file) = &arguments.html {
-        page::write(file, &found, &page::findings_of(&found))?;
+        let page = page::Page {
+            queue: &found.path,
+            found: Ok(&found),
+            findings: &page::findings_of(&found),
+            is_sound: None,
+        };
+        page.write(file)?;
     }
     refuse_damaged(&found)
 }

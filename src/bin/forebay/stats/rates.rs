@@ -52,10 +52,10 @@ impl Rates {
 
     pub(crate) fn as_json(&self) -> Value {
         json!({
-            "seconds": self.elapsed.as_secs_f64(),
-            "records_in": self.records_in,
-            "bytes_in": self.bytes_in,
-            "records_out": self.records_out,
+            "elapsed_seconds": self.elapsed.as_secs_f64(),
+            "records_in_per_second": self.records_in,
+            "bytes_in_per_second": self.bytes_in,
+            "records_out_per_second": self.records_out,
             "consumers": self.consumers,
         })
     }

@@ -169,10 +169,9 @@ fn opening_in_words(found: &Inspection) -> String {
         return "none: opening reads no record".to_owned();
     }
     let bytes = units::bytes(opening.scanned_bytes);
-    let count = opening.scanned_segments;
-    let plural = if count == 1 { "" } else { "s" };
+    let segments = units::counted(opening.scanned_segments, "segment");
     format!(
-        "opening would find \"{}\", and scan {count} segment{plural}, {bytes}",
+        "opening would find \"{}\", and scan {segments}, {bytes}",
         opening.event
     )
 }
