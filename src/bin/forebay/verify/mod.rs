@@ -106,13 +106,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(file) = &arguments.html {
         // Without its identity it can be verified, and not looked at.
         let looked = inspect(arguments.queue.path());
-        let page = page::Page {
+        let told = page::Page {
             queue: &found.path,
             found: looked.as_ref(),
             findings: &rows(&found, arguments.anchor),
             is_sound: Some(found.is_sound()),
         };
-        page.write(file)?;
+        told.write(file)?;
     }
     if found.is_sound() {
         return Ok(());
