@@ -1,8 +1,8 @@
 //! Copies in `quarantine`: nothing is removed or replaced before one of it is durable.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result, Unreadable};
 use crate::format::{QUARANTINE, temporary, wide};
-use crate::storage::{Access, Directory, File, open_if_there, read_range};
+use crate::storage::{Access, Directory, File, Lenient, open_if_there, read_range};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -25,29 +25,66 @@ pub(super) fn place_of(directory: &dyn Directory, name: &str) -> Result<String> 
     Ok(format!("{QUARANTINE}/{short}-{last}"))
 }
 
-/// Copies the file `name` to `place`, unless that was done before.
+/// Copies the file `name` to `place`, unless that was done before: zeros for what is `unreadable`.
 ///
 /// # Durability
 ///
 /// The copy survives power loss on return.
-pub(super) fn copy(directory: &dyn Directory, name: &str, place: &str) -> Result<()> {
-    directory.create_folder(QUARANTINE)?;
-    directory.sync("")?;
+pub(super) fn copy(
+    directory: &dyn Directory,
+    name: &str,
+    place: &str,
+    unreadable: &[Unreadable],
+) -> Result<()> {
+    make_quarantine(directory)?;
     if open_if_there(directory, place, Access::Read)?.is_none() {
-        let from = directory.open(name, Access::Read)?;
         let unfinished = temporary(place);
         directory.remove(&unfinished)?;
         let to = directory.create(&unfinished)?;
-        copy_bytes(&*from, &*to, from.length()?)?;
+        copy_bytes((directory, name, unreadable), &*to, u64::MAX)?;
         to.sync()?;
         directory.rename(&unfinished, place)?;
     }
     directory.sync(QUARANTINE)
 }
 
-/// Copies the first `bytes` of `from` to `to`.
-pub(super) fn copy_bytes(from: &dyn File, to: &dyn File, bytes: u64) -> Result<()> {
-    for_each_chunk(from, bytes, |offset, bytes| to.write_at(bytes, offset))
+/// Moves what is no file, and has the name of one, to `place`.
+pub(super) fn move_there(directory: &dyn Directory, name: &str, place: &str) -> Result<()> {
+    make_quarantine(directory)?;
+    directory.rename(name, place)?;
+    directory.sync(QUARANTINE)
+}
+
+fn make_quarantine(directory: &dyn Directory) -> Result<()> {
+    directory.create_folder(QUARANTINE)?;
+    directory.sync("")
+}
+
+/// Copies the first `bytes` of the file `name` to `to`, zeros for what is `unreadable`. Nothing
+/// else may be missing: the plan counts on all other bytes.
+pub(super) fn copy_bytes(
+    (directory, name, unreadable): (&dyn Directory, &str, &[Unreadable]),
+    to: &dyn File,
+    bytes: u64,
+) -> Result<()> {
+    let lenient = Lenient::over(directory);
+    let from = lenient.open(name, Access::Read)?;
+    let end = from.length()?.min(bytes);
+    for_each_chunk(&*from, end, |offset, bytes| to.write_at(bytes, offset))?;
+    let met = lenient.noted_of(name);
+    match met.iter().find(|found| !is_planned(found, unreadable)) {
+        Some(found) => {
+            let what = format!("it cannot be read as it was planned for; plan again: {found}");
+            Err(Error::new(ErrorKind::Io, what))
+        }
+        None => Ok(()),
+    }
+}
+
+fn is_planned(met: &Unreadable, planned: &[Unreadable]) -> bool {
+    let end = |found: &Unreadable| found.bytes.map(|bytes| found.offset.plus(bytes));
+    let mut planned = planned.iter();
+    planned.any(|planned| planned.offset <= met.offset && end(planned) >= end(met))
 }
 
 fn for_each_chunk(

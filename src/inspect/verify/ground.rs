@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::{
     Identity, Integrity, SEGMENTS, STATE, SegmentFile, SegmentHeader, StateSlot, segment_file,
 };
+use crate::inspect::look::look_once;
 use crate::inspect::settled::settled_glance;
 use crate::position::{QueueId, SegmentNumber, Sequence};
 use crate::recovery::RecoveryReport;
@@ -76,6 +77,16 @@ impl Ground {
             opening: Err(refusal),
             consumers: Vec::new(),
         })
+    }
+
+    /// Opening passes over nothing that cannot be read: where it would meet that in `directory`, it
+    /// fails.
+    pub(super) fn open_strictly(&mut self, directory: &dyn Directory) {
+        if let Err(error) = look_once(directory)
+            && matches!(error.kind(), ErrorKind::Io | ErrorKind::Foreign)
+        {
+            self.opening = Err(error);
+        }
     }
 
     /// The first segment that is retained.

@@ -3,3 +3,4 @@
 mod interrupted;
 mod outcome;
 mod scene;
+mod unreadable;
