@@ -14,5 +14,6 @@ mod look;
 mod repair;
 mod salvage;
 mod scenes;
+mod strange;
 mod tail;
 mod verify;

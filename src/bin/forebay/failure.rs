@@ -49,6 +49,10 @@ impl Failure {
     /// What the user can do about it.
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
+            Self::Queue(error) if is_of_medium(error) => Some(
+                "the medium does not give back its bytes: `forebay verify` tells which, `forebay \
+                 salvage` gets out all other records",
+            ),
             Self::Queue(error) => remedy(error.kind()),
             Self::Damage(_) => Some("go on behind it with --skip-damage"),
             Self::Input { remedy, .. } => Some(remedy),
@@ -56,6 +60,13 @@ impl Failure {
             Self::After { cause, .. } => cause.remedy(),
         }
     }
+}
+
+/// Whether the error is the one of a failing medium.
+fn is_of_medium(error: &Error) -> bool {
+    const EIO: i32 = 5;
+    let source = error.io_error().and_then(io::Error::raw_os_error);
+    cfg!(unix) && source == Some(EIO)
 }
 
 fn remedy(kind: ErrorKind) -> Option<&'static str> {
