@@ -153,6 +153,56 @@ impl fmt::Display for Corruption {
     }
 }
 
+/// Bytes that the system does not give back, or something that is no file where one should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// The file.
+    pub file: PathBuf,
+    /// Where in it.
+    pub offset: Offset,
+    /// How many bytes from there on; `None` where there is no file.
+    pub bytes: Option<u64>,
+    /// What the place should have held.
+    pub expected: String,
+    /// What it holds, or the system's error.
+    pub found: String,
+}
+
+impl Unreadable {
+    /// The bytes `range` of `file` cannot be read, because of `found`.
+    pub(crate) fn bytes(file: PathBuf, range: &Range<u64>, found: String) -> Self {
+        Self {
+            file,
+            offset: Offset::new(range.start),
+            bytes: Some(range.end.saturating_sub(range.start)),
+            expected: "bytes that can be read".to_owned(),
+            found,
+        }
+    }
+
+    /// In the place of `file` there is something else.
+    pub(crate) fn no_file(file: PathBuf, found: String) -> Self {
+        Self {
+            file,
+            offset: Offset::ZERO,
+            bytes: None,
+            expected: "a file".to_owned(),
+            found,
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(bytes) = self.bytes {
+            write!(f, " at offset {}, {bytes} bytes", self.offset)?;
+        }
+        write!(f, ": expected {}, found {}", self.expected, self.found)
+    }
+}
+
 impl Error {
     /// What to do about it.
     #[must_use]
@@ -241,6 +291,11 @@ impl Error {
             ErrorKind::Poisoned,
             format!("poisoned, reopen the queue; cause: {self}"),
         )
+    }
+
+    /// The text without path and cause.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
     }
 
     pub(crate) fn is_disk_full(&self) -> bool {

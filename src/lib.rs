@@ -101,7 +101,7 @@ pub use consumer::{
     Batch, Consumer, ConsumerOptions, Exit, ExitReason, Flow, Follower, HandlerError, Lag, Record,
     RestartPolicy, Start, Worker, WorkerOptions,
 };
-pub use error::{Corruption, Error, ErrorKind, FullReason, Result};
+pub use error::{Corruption, Error, ErrorKind, FullReason, Result, Unreadable};
 pub use event::{Gap, GapReason, Listener, TornTail};
 pub use format::Integrity;
 #[cfg(feature = "http")]

@@ -12,7 +12,8 @@ use super::report::BackupReport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{BLOCK_BYTES, IDENTITY, Identity, MANIFEST, SEGMENTS, narrow, temporary};
 use crate::storage::{
-    Access, Directory, DiskDirectory, File, list_if_there, open_if_there, read_whole, refuse_inside,
+    Access, Directory, DiskDirectory, File, Lenient, list_if_there, open_if_there, read_whole,
+    refuse_inside,
 };
 
 /// How often a queue is gone through at most.
@@ -22,7 +23,8 @@ const PASSES_MAX: u32 = 32;
 ///
 /// A program may have the queue open, and enqueue and drain meanwhile: no lock is taken, and nothing
 /// of the queue is changed. Everything that was durable when this began is in the copy. A damaged
-/// queue is copied as it is, and the report says what is damaged. [`restore`](super::restore())
+/// queue is copied as it is, and the report says what is damaged, and what the system does not give
+/// back: zeros are in its place. [`restore`](super::restore())
 /// makes a queue of the copy.
 ///
 /// # Durability
@@ -60,7 +62,7 @@ const PASSES_MAX: u32 = 32;
 pub fn backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupReport> {
     let from = DiskDirectory::open(from.as_ref())?;
     // Where no queue is, nothing is made.
-    read_identity(&from)?;
+    read_identity(&Lenient::over(&from as &dyn Directory))?;
     refuse_inside(&from, to.as_ref())?;
     let to = open_empty(to.as_ref())?;
     backup_on(&from, &to)
@@ -79,6 +81,7 @@ pub fn backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupRepo
 )]
 pub fn backup_on(from: &dyn Directory, to: &dyn Directory) -> Result<BackupReport> {
     let started = Instant::now();
+    let from = &Lenient::over(from);
     let queue = read_identity(from)?.queue;
     refuse_filled(to)?;
     let manifest_file = mark_unfinished(to)?;
@@ -114,13 +117,14 @@ pub fn backup_on(from: &dyn Directory, to: &dyn Directory) -> Result<BackupRepor
     Ok(BackupReport {
         manifest,
         damage: damage.iter().map(|finding| finding.at(from)).collect(),
+        unreadable: from.noted(),
         passes,
         elapsed: started.elapsed(),
     })
 }
 
 /// Who the queue in `directory` is.
-fn read_identity(directory: &dyn Directory) -> Result<Identity> {
+fn read_identity(directory: &Lenient<&dyn Directory>) -> Result<Identity> {
     let Some(file) = open_if_there(directory, IDENTITY, Access::Read)? else {
         let (kind, what) = if list_if_there(directory, SEGMENTS)?.is_empty() {
             (ErrorKind::NotFound, "no queue is here")
@@ -131,6 +135,10 @@ fn read_identity(directory: &dyn Directory) -> Result<Identity> {
         return Err(Error::at(kind, what, directory.path()));
     };
     let identity = Identity::decode(&read_whole(&*file, narrow(BLOCK_BYTES))?);
+    if let Some(unreadable) = directory.noted_of(IDENTITY).first() {
+        let what = format!("the queue's identity cannot be read: {unreadable}; salvage the queue");
+        return Err(Error::new(ErrorKind::Corrupt, what));
+    }
     identity.map_err(|defect| {
         defect.into_error(ErrorKind::Corrupt, "the queue's identity", file.path())
     })

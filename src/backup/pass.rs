@@ -10,7 +10,7 @@ use super::segments::{list_segments, settled_bytes};
 use crate::error::Result;
 use crate::format::{IDENTITY, KEYS, QUARANTINE, SegmentFile, segment_file};
 use crate::position::{Epoch, QueueId, SegmentNumber};
-use crate::storage::{Access, Directory, File, list_if_there, open_if_there};
+use crate::storage::{Access, Directory, File, Lenient, list_if_there, open_if_there};
 
 /// How many segments are held open at a time, so that they can be read though they are deleted.
 const OPEN_MAX: usize = 128;
@@ -20,7 +20,7 @@ const DEPTH_MAX: usize = 4;
 /// A copy in the making.
 #[derive(Debug)]
 pub(super) struct Making<'a> {
-    from: &'a dyn Directory,
+    from: &'a Lenient<&'a dyn Directory>,
     queue: QueueId,
     copier: Copier<'a>,
     /// Segments that are copied and will not change.
@@ -39,7 +39,11 @@ pub(super) enum Passed {
 }
 
 impl<'a> Making<'a> {
-    pub(super) fn new(from: &'a dyn Directory, to: &'a dyn Directory, queue: QueueId) -> Self {
+    pub(super) fn new(
+        from: &'a Lenient<&'a dyn Directory>,
+        to: &'a dyn Directory,
+        queue: QueueId,
+    ) -> Self {
         Self {
             from,
             queue,
@@ -172,7 +176,9 @@ impl<'a> Making<'a> {
             if depth > 0 && self.from.list(&path).is_ok() {
                 self.copier.make_folder(&path)?;
                 self.copy_folder(&path, depth - 1)?;
-            } else if let Some(file) = open_if_there(self.from, &path, Access::Read)? {
+            } else if let Some(file) = open_if_there(self.from, &path, Access::Read)?
+                && self.from.is_a_file(&path)
+            {
                 self.copier.put_file(&path, &*file, file.length()?)?;
             }
         }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::format::{BLOCK_BYTES, SEGMENTS, SegmentFile, segment_file};
 use crate::position::{Offset, QueueId, SegmentNumber};
 use crate::segment::{Ending, Segment, is_zero_from, read_header, scan};
-use crate::storage::{Access, Directory, File, list_if_there, open_if_there};
+use crate::storage::{Access, Directory, File, Lenient, list_if_there, open_if_there};
 
 /// How often to look for a frame that is not there yet, and how long to wait in between: a tenth of
 /// a second, for a queue that ends in half a frame.
@@ -17,7 +17,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The segments from `first` to the last one that holds anything, in order.
 pub(super) fn list_segments(
-    directory: &dyn Directory,
+    directory: &Lenient<&dyn Directory>,
     first: SegmentNumber,
 ) -> Result<Vec<SegmentNumber>> {
     let names = list_if_there(directory, SEGMENTS)?;
@@ -33,8 +33,9 @@ pub(super) fn list_segments(
     while let Some(last) = numbers.last() {
         let name = segment_file(*last, SegmentFile::Log);
         let file = open_if_there(directory, &name, Access::Read)?;
+        // What could not be read may have been frames.
         if let Some(file) = file
-            && !is_zero_from(&*file, BLOCK_BYTES)?
+            && (!is_zero_from(&*file, BLOCK_BYTES)? || !directory.noted_of(&name).is_empty())
         {
             break;
         }

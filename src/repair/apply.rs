@@ -1,20 +1,25 @@
 //! Carries a plan out, one file at a time.
 
-use super::aside::{copy, copy_bytes};
+use super::aside::{copy, copy_bytes, move_there};
 use super::draft::Draft;
 use super::plan::{RepairStep, Work};
+use super::unreadable::is_a_file;
 use crate::error::{ErrorKind, Result};
 use crate::format::{SEGMENTS, STATE, SegmentFile, StateSlot, segment_file, temporary};
 use crate::position::{Offset, QueueId};
 use crate::slots::SlotFile;
-use crate::storage::{Access, Directory, replace_whole};
+use crate::storage::{Directory, replace_whole};
 
 /// Does all of `steps`.
 pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Result<()> {
     for step in steps {
         // Before anything is changed: what is there now is in `quarantine`, durable.
         if let Some(kept) = step.kept.as_ref().and_then(|kept| kept.to_str()) {
-            copy(directory, &step.file, kept)?;
+            if is_a_file(step) {
+                copy(directory, &step.file, kept, &step.unreadable)?;
+            } else {
+                move_there(directory, &step.file, kept)?;
+            }
         }
         let folder = step.file.rsplit_once('/').map_or("", |(folder, _)| folder);
         match &step.work {
@@ -24,7 +29,8 @@ pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Re
                 let names = (&*temporary(&step.file), &*step.file);
                 replace_whole(directory, names, |file| file.write_at(bytes, 0))?;
             }
-            Work::Draft(draft) => write_draft(directory, &step.file, draft)?,
+            Work::Draft(draft) => write_draft(directory, step, draft)?,
+            Work::Copy => write_copy(directory, step)?,
             Work::MarkUnclean { queue } => mark_unclean(directory, *queue)?,
         }
         directory.sync(folder)?;
@@ -32,13 +38,22 @@ pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Re
     Ok(())
 }
 
-/// Puts the segment of `draft` in the place of the file `name`.
-fn write_draft(directory: &dyn Directory, name: &str, draft: &Draft) -> Result<()> {
+/// Puts a copy of the file in its place.
+fn write_copy(directory: &dyn Directory, step: &RepairStep) -> Result<()> {
+    let name = step.file.as_str();
+    replace_whole(directory, (&temporary(name), name), |file| {
+        copy_bytes((directory, name, &step.unreadable), &**file, u64::MAX)
+    })?;
+    Ok(())
+}
+
+/// Puts the segment of `draft` in the place of the file of `step`.
+fn write_draft(directory: &dyn Directory, step: &RepairStep, draft: &Draft) -> Result<()> {
+    let name = step.file.as_str();
     replace_whole(directory, (&temporary(name), name), |file| {
         if draft.keeps {
-            let from = directory.open(name, Access::Read)?;
             let end = draft.end.map_or(u64::MAX, Offset::get);
-            copy_bytes(&*from, &**file, from.length()?.min(end))?;
+            copy_bytes((directory, name, &step.unreadable), &**file, end)?;
         }
         draft.write(file)
     })?;

@@ -1,8 +1,8 @@
 //! Copies in `quarantine`: nothing is removed or replaced before one of it is durable.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Unreadable};
 use crate::format::{QUARANTINE, temporary, wide};
-use crate::storage::{Access, Directory, File, open_if_there, read_range, replace_whole};
+use crate::storage::{Access, Directory, File, Lenient, open_if_there, read_range, replace_whole};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -28,23 +28,27 @@ pub(super) fn place_of(directory: &dyn Directory, name: &str) -> Result<String> 
     Ok(place)
 }
 
-/// Copies the file `name` to `place`, unless that was done before.
+/// Copies the file `name` to `place`, unless that was done before: zeros for what is `unreadable`.
 ///
 /// # Durability
 ///
 /// The copy survives power loss on return.
-pub(super) fn copy(directory: &dyn Directory, name: &str, place: &str) -> Result<()> {
-    directory.create_folder(QUARANTINE)?;
-    directory.sync("")?;
-    let from = directory.open(name, Access::Read)?;
+pub(super) fn copy(
+    directory: &dyn Directory,
+    name: &str,
+    place: &str,
+    unreadable: &[Unreadable],
+) -> Result<()> {
+    make_quarantine(directory)?;
     if let Some(found) = open_if_there(directory, place, Access::Read)? {
+        let from = Lenient::over(directory).open(name, Access::Read)?;
         if sum_of(&*found)? != sum_of(&*from)? {
             let what = "another file has this name since it was planned; plan again";
             return Err(Error::at(ErrorKind::InvalidInput, what, found.path()));
         }
     } else {
         replace_whole(directory, (&temporary(place), place), |to| {
-            copy_bytes(&*from, &**to, from.length()?)
+            copy_bytes((directory, name, unreadable), &**to, u64::MAX)
         })?;
     }
     directory.sync(QUARANTINE)
@@ -59,9 +63,43 @@ fn sum_of(file: &dyn File) -> Result<blake3::Hash> {
     Ok(hasher.finalize())
 }
 
-/// Copies the first `bytes` of `from` to `to`.
-pub(super) fn copy_bytes(from: &dyn File, to: &dyn File, bytes: u64) -> Result<()> {
-    for_each_chunk(from, bytes, |offset, bytes| to.write_at(bytes, offset))
+/// Moves what is no file, and has the name of one, to `place`.
+pub(super) fn move_there(directory: &dyn Directory, name: &str, place: &str) -> Result<()> {
+    make_quarantine(directory)?;
+    directory.rename(name, place)?;
+    directory.sync(QUARANTINE)
+}
+
+fn make_quarantine(directory: &dyn Directory) -> Result<()> {
+    directory.create_folder(QUARANTINE)?;
+    directory.sync("")
+}
+
+/// Copies the first `bytes` of the file `name` to `to`, zeros for what is `unreadable`. Nothing
+/// else may be missing: the plan counts on all other bytes.
+pub(super) fn copy_bytes(
+    (directory, name, unreadable): (&dyn Directory, &str, &[Unreadable]),
+    to: &dyn File,
+    bytes: u64,
+) -> Result<()> {
+    let lenient = Lenient::over(directory);
+    let from = lenient.open(name, Access::Read)?;
+    let end = from.length()?.min(bytes);
+    for_each_chunk(&*from, end, |offset, bytes| to.write_at(bytes, offset))?;
+    let met = lenient.noted_of(name);
+    match met.iter().find(|found| !is_planned(found, unreadable)) {
+        Some(found) => {
+            let what = format!("it cannot be read as it was planned for; plan again: {found}");
+            Err(Error::new(ErrorKind::Io, what))
+        }
+        None => Ok(()),
+    }
+}
+
+fn is_planned(met: &Unreadable, planned: &[Unreadable]) -> bool {
+    let end = |found: &Unreadable| found.bytes.map(|bytes| found.offset.plus(bytes));
+    let mut planned = planned.iter();
+    planned.any(|planned| planned.offset <= met.offset && end(planned) >= end(met))
 }
 
 fn for_each_chunk(

@@ -99,6 +99,7 @@ pub(super) fn set_aside(
         action: RepairAction::SetAside,
         lost: Vec::new(),
         kept: Some(PathBuf::from(place_of(directory, name)?)),
+        unreadable: Vec::new(),
         work: Work::SetAside,
     })
 }
@@ -170,6 +171,7 @@ fn identify<'a>(directory: &'a dyn Directory, files: &[Found]) -> Result<LaidOut
         action: RepairAction::Create,
         lost: Vec::new(),
         kept,
+        unreadable: Vec::new(),
         work: Work::Write { bytes },
     };
     Ok(LaidOut {
@@ -260,6 +262,7 @@ fn renaming(from: &str, to: &str, number: SegmentNumber) -> RepairStep {
         action: RepairAction::Rename,
         lost: Vec::new(),
         kept: None,
+        unreadable: Vec::new(),
         work: Work::Rename { to: to.to_owned() },
     }
 }

@@ -12,6 +12,10 @@
 //!    place of the damaged one. All other frames keep their places.
 //! 5. Cursors, snapshots and keys that cannot be used are set aside.
 //!
+//! What the medium does not give back is taken for zeros, and such a file is replaced in any case:
+//! by a copy first of all, where nothing else is wrong with it. Where a log that was not closed may
+//! end there, nothing is planned: zeros would pass for its end.
+//!
 //! A file is changed by putting a synced new one in its place, after a synced copy of the old one is
 //! in `quarantine`. So a crash leaves the old file or the new one, and planning again finds what is
 //! left to do. Opening the queue afterwards ends it: a torn tail is cut there, and a lost `STATE`
@@ -28,6 +32,7 @@ mod mend;
 mod plan;
 mod segments;
 mod stand_in;
+mod unreadable;
 mod unstarted;
 mod view;
 mod whole;

@@ -9,10 +9,11 @@ use super::beside::plan_beside;
 use super::draft::Draft;
 use super::files::lay_out;
 use super::segments::plan_segments;
-use crate::error::{Error, ErrorKind, Result};
+use super::unreadable::settle;
+use crate::error::{Error, ErrorKind, Result, Unreadable};
 use crate::format::{CURSORS, IDENTITY, LOCK, SEGMENTS, SNAPSHOTS};
 use crate::position::{QueueId, Sequence};
-use crate::storage::{Directory, DiskDirectory};
+use crate::storage::{Directory, DiskDirectory, Lenient};
 
 /// What a repair of a queue would do. Empty where nothing is to be repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct RepairStep {
     pub lost: Vec<Range<Sequence>>,
     /// Where the file, as it is now, is kept.
     pub kept: Option<PathBuf>,
+    /// What the system does not give back of the file: zeros are kept in its place.
+    pub unreadable: Vec<Unreadable>,
     pub(super) work: Work,
 }
 
@@ -75,10 +78,18 @@ impl RepairAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Work {
     SetAside,
-    Rename { to: String },
-    Write { bytes: Vec<u8> },
+    Rename {
+        to: String,
+    },
+    Write {
+        bytes: Vec<u8>,
+    },
     Draft(Box<Draft>),
-    MarkUnclean { queue: QueueId },
+    /// Puts a copy that can be read in its place.
+    Copy,
+    MarkUnclean {
+        queue: QueueId,
+    },
 }
 
 /// What a repair did.
@@ -148,6 +159,7 @@ impl fmt::Display for RepairStep {
         write!(f, "{}: {}; ", self.file, self.problem)?;
         match (&self.action, &self.work) {
             (_, Work::Rename { to }) => write!(f, "gets the name {to}")?,
+            (_, Work::Copy) => f.write_str("is replaced by a copy")?,
             (RepairAction::Replace, _) => f.write_str("is replaced")?,
             (RepairAction::Create, _) => f.write_str("is made anew")?,
             (RepairAction::Reopen, _) => f.write_str("the next open walks the log")?,
@@ -156,9 +168,13 @@ impl fmt::Display for RepairStep {
         for range in &self.lost {
             write!(f, ", gives up the records {}..{}", range.start, range.end)?;
         }
-        match &self.kept {
-            Some(kept) => write!(f, ", kept as {}", kept.display()),
-            None => Ok(()),
+        if let Some(kept) = &self.kept {
+            write!(f, ", kept as {}", kept.display())?;
+        }
+        let bytes = self.unreadable.iter().filter_map(|found| found.bytes);
+        match bytes.fold(0, u64::saturating_add) {
+            0 => Ok(()),
+            bytes => write!(f, ", but for {bytes} bytes that cannot be read"),
         }
     }
 }
@@ -171,7 +187,8 @@ impl fmt::Display for RepairStep {
 ///
 /// [`ErrorKind::NotFound`] and [`ErrorKind::Foreign`] where no queue is;
 /// [`ErrorKind::UnsupportedVersion`] for a later format; [`ErrorKind::Corrupt`] where too little is
-/// left to tell what the queue was; [`ErrorKind::Io`].
+/// left to tell what the queue was, or where the log may end in what the system does not give back;
+/// [`ErrorKind::Io`].
 ///
 /// # Examples
 ///
@@ -222,14 +239,15 @@ fn plan_in(directory: &dyn Directory) -> Result<RepairPlan> {
             directory.path(),
         ));
     }
-    let mut laid_out = lay_out(directory)?;
+    let lenient = Lenient::over(directory);
+    let mut laid_out = lay_out(&lenient)?;
     let mut steps = std::mem::take(&mut laid_out.steps);
     let (of_segments, bounds) = plan_segments(&laid_out)?;
     steps.extend(of_segments);
-    steps.extend(plan_beside(directory, &laid_out.identity, &bounds)?);
+    steps.extend(plan_beside(&lenient, &laid_out.identity, &bounds)?);
     Ok(RepairPlan {
         path: directory.path().to_path_buf(),
-        steps,
+        steps: settle(&lenient, &laid_out, &bounds, steps)?,
     })
 }
 

@@ -50,6 +50,7 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
             action: RepairAction::Reopen,
             lost: Vec::new(),
             kept: None,
+            unreadable: Vec::new(),
             work: Work::MarkUnclean { queue: state.queue },
         });
     }
@@ -272,6 +273,7 @@ impl Planner<'_> {
             },
             lost,
             kept,
+            unreadable: Vec::new(),
             work: Work::Draft(Box::new(draft)),
         });
         Ok(())

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{IDENTITY, wide};
-use crate::storage::{Access, Directory, File, Filesystem, Lock, Map};
+use crate::format::IDENTITY;
+use crate::storage::{Access, Directory, File, Filesystem, Held, Lock};
 
 /// A directory in which some files have other names, and some are not there.
 #[derive(Debug)]
@@ -46,10 +46,8 @@ impl Directory for View<'_> {
             return self.refuse();
         }
         if let Some(bytes) = self.identity.as_ref().filter(|_| name == IDENTITY) {
-            return Ok(Arc::new(Bytes {
-                path: self.path().join(name),
-                bytes: bytes.clone(),
-            }));
+            let path = self.path().join(name);
+            return Ok(Arc::new(Held::new(path, bytes.clone())));
         }
         if let Some(real) = self.renamed.get(name) {
             return self.inner.open(real, access);
@@ -106,58 +104,5 @@ impl Directory for View<'_> {
 
     fn filesystem(&self) -> Filesystem {
         self.inner.filesystem()
-    }
-}
-
-/// A file that is not there yet.
-#[derive(Debug)]
-struct Bytes {
-    path: PathBuf,
-    bytes: Vec<u8>,
-}
-
-impl Bytes {
-    fn refuse<T>(&self) -> Result<T> {
-        let what = "a plan changes nothing";
-        Err(Error::at(ErrorKind::InvalidInput, what, &self.path))
-    }
-}
-
-impl File for Bytes {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX);
-        let left = self.bytes.get(from..).unwrap_or_default();
-        let count = left.len().min(buffer.len());
-        let pairs = buffer.iter_mut().zip(left);
-        pairs.for_each(|(to, from)| *to = *from);
-        Ok(count)
-    }
-
-    fn write_at(&self, _bytes: &[u8], _offset: u64) -> Result<()> {
-        self.refuse()
-    }
-
-    fn sync(&self) -> Result<()> {
-        self.refuse()
-    }
-
-    fn length(&self) -> Result<u64> {
-        Ok(wide(self.bytes.len()))
-    }
-
-    fn set_length(&self, _bytes: u64) -> Result<()> {
-        self.refuse()
-    }
-
-    fn allocate(&self, _bytes: u64) -> Result<()> {
-        self.refuse()
-    }
-
-    fn map(&self) -> Result<Map> {
-        self.refuse()
     }
 }

@@ -38,7 +38,7 @@ pub use report::{FileState, ForeignQueue, LostConsumer, Salvaged, SalvagedConsum
 use crate::error::{Error, ErrorKind, Result};
 use crate::position::{QueueId, Sequence};
 use crate::rebuild::{ConsumerPlace, Rebuild, RebuildOptions};
-use crate::storage::{Directory, DiskDirectory, refuse_inside};
+use crate::storage::{Directory, DiskDirectory, Lenient, refuse_inside};
 use aside::Aside;
 use merge::Merge;
 use places::{Places, find_places};
@@ -53,6 +53,7 @@ use remains::{Remains, read_remains};
 /// Snapshots are not taken over.
 ///
 /// `from` is only read, without its lock: with a writer at work in it, what is found is a moment.
+/// What the system does not give back of it is passed over, and told.
 ///
 /// # Durability
 ///
@@ -93,9 +94,12 @@ pub fn salvage(
     let from = DiskDirectory::open(from.as_ref())?;
     let to = to.as_ref();
     refuse_inside(&from, to)?;
+    let from = Lenient::over(&from);
     let found = look(&from, options)?;
     let to: Arc<dyn Directory> = Arc::new(DiskDirectory::create(to)?);
-    salvage_into(&from, &to, found, options)
+    let mut told = salvage_into(&from, &to, found, options)?;
+    told.unreadable = from.noted();
+    Ok(told)
 }
 
 /// The same in any storage.
@@ -113,8 +117,11 @@ pub fn salvage_on(
     to: Arc<dyn Directory>,
     options: &SalvageOptions,
 ) -> Result<Salvaged> {
-    let found = look(from, options)?;
-    salvage_into(from, &to, found, options)
+    let from = Lenient::over(from);
+    let found = look(&from, options)?;
+    let mut told = salvage_into(&from, &to, found, options)?;
+    told.unreadable = from.noted();
+    Ok(told)
 }
 
 /// What was found, before anything is written.

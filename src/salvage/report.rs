@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::error::Unreadable;
 use crate::position::{QueueId, Sequence};
 use crate::rebuild::Rebuilt;
 
@@ -42,6 +43,9 @@ pub struct Salvaged {
     pub lost_consumers: Vec<LostConsumer>,
     /// The names of snapshots, which are not taken over.
     pub snapshots_left: Vec<String>,
+    /// What the system did not give back of the old queue. It hides the records that are lost, and
+    /// perhaps others that nothing else tells of.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl Salvaged {
@@ -62,14 +66,15 @@ impl Salvaged {
             consumers: Vec::new(),
             lost_consumers: Vec::new(),
             snapshots_left: Vec::new(),
+            unreadable: Vec::new(),
         }
     }
 
-    /// Whether no record is missing, as far as anything left can tell, and all consumers keep their
-    /// places.
+    /// Whether no record is missing, as far as anything left can tell, all consumers keep their
+    /// places, and everything could be read.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.lost.is_empty() && self.lost_consumers.is_empty()
+        self.lost.is_empty() && self.lost_consumers.is_empty() && self.unreadable.is_empty()
     }
 
     /// How many records are missing.

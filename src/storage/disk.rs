@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fs2::FileExt as _;
 
+use super::regular::{refuse_opened, refuse_other_than_file};
 use super::transfer::{read_on, write_on};
 use super::{Access, Directory, File, Filesystem, Lock, Map, failed, kind_of, sync_failed};
 use crate::error::{Error, ErrorKind, Result};
@@ -121,13 +122,16 @@ fn private_folder() -> fs::DirBuilder {
     fs::DirBuilder::new()
 }
 
-/// Options that never follow a symbolic link to the file itself, and create private files.
+/// Options that never follow a symbolic link to the file itself nor wait for somebody at the other
+/// end of it, and create private files.
 #[cfg(unix)]
 fn options() -> fs::OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
 
     let mut options = fs::OpenOptions::new();
-    options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options
 }
 
@@ -150,11 +154,11 @@ fn sync_folder(_path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a symbolic link in the place of one of the queue's own files.
+/// Refuses a symbolic link in the place of one of the queue's own folders.
 fn refuse_link(path: &Path) -> Result<()> {
     let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
     if is_link {
-        let what = "a symbolic link is where a file of the queue should be";
+        let what = "a symbolic link is where a folder of the queue should be";
         return Err(Error::at(ErrorKind::Foreign, what, path));
     }
     Ok(())
@@ -167,12 +171,13 @@ impl Directory for DiskDirectory {
 
     fn open(&self, name: &str, access: Access) -> Result<Arc<dyn File>> {
         let path = self.place(name);
-        refuse_link(&path)?;
+        refuse_other_than_file(&path)?;
         let file = options()
             .read(true)
             .write(access == Access::Write)
             .open(&path)
             .map_err(failed("open", &path))?;
+        refuse_opened(&file, &path)?;
         Ok(Arc::new(DiskFile { path, file }))
     }
 
@@ -232,7 +237,7 @@ impl Directory for DiskDirectory {
 
     fn lock(&self, name: &str, contents: &str) -> Result<Box<dyn Lock>> {
         let path = self.place(name);
-        refuse_link(&path)?;
+        refuse_other_than_file(&path)?;
         let mut file = options()
             .read(true)
             .write(true)
@@ -240,6 +245,7 @@ impl Directory for DiskDirectory {
             .truncate(false)
             .open(&path)
             .map_err(failed("open lock", &path))?;
+        refuse_opened(&file, &path)?;
         if let Err(source) = file.try_lock_exclusive() {
             if source.raw_os_error() != fs2::lock_contended_error().raw_os_error() {
                 return Err(failed("lock", &path)(source));

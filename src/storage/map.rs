@@ -15,14 +15,13 @@
 
 use std::ops::Deref;
 
-/// The bytes of a file: mapped, or (for storage without files) held in memory.
+/// The bytes of a file: mapped, or held in memory where a mapping would be no use.
 #[derive(Debug)]
 pub struct Map(Bytes);
 
 #[derive(Debug)]
 enum Bytes {
     Mapped(memmap2::Mmap),
-    #[cfg(feature = "test-support")]
     Held(Vec<u8>),
 }
 
@@ -38,7 +37,6 @@ impl Map {
     }
 
     /// A view of bytes that are already in memory.
-    #[cfg(feature = "test-support")]
     #[must_use]
     pub fn of_bytes(bytes: Vec<u8>) -> Self {
         Self(Bytes::Held(bytes))
@@ -51,7 +49,6 @@ impl Deref for Map {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Bytes::Mapped(map) => map,
-            #[cfg(feature = "test-support")]
             Bytes::Held(bytes) => bytes,
         }
     }

@@ -21,10 +21,13 @@ mod disk;
 #[cfg(feature = "test-support")]
 pub mod fault;
 mod filesystem;
+mod held;
 mod inside;
+mod lenient;
 mod map;
 #[cfg(feature = "test-support")]
 pub mod memory;
+mod regular;
 mod rewrite;
 mod transfer;
 
@@ -38,7 +41,9 @@ use crate::error::{Error, ErrorKind, FullReason, Result};
 
 pub use disk::DiskDirectory;
 pub use filesystem::Filesystem;
+pub(crate) use held::Held;
 pub(crate) use inside::refuse_inside;
+pub(crate) use lenient::Lenient;
 pub use map::Map;
 pub(crate) use map::ProcessMark;
 
@@ -62,7 +67,8 @@ pub trait Directory: Debug + Send + Sync {
     /// Where the tree is, for messages.
     fn path(&self) -> &Path;
 
-    /// Opens the existing file `name`. A symbolic link in its place is refused.
+    /// Opens the existing file `name`, without ever waiting for it. What is no file, a symbolic
+    /// link among that, is [`ErrorKind::Foreign`].
     fn open(&self, name: &str, access: Access) -> Result<Arc<dyn File>>;
 
     /// Creates the file `name`, readable by its owner only; one that exists is an error.
@@ -194,6 +200,19 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Err
 /// The same for a sync, where a full device is no promise that nothing was lost.
 fn sync_failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::io(operation, path, source)
+}
+
+/// What the text of the error begins with where something that is no file is in the place of one.
+const NO_FILE: &str = "expected a file, found ";
+
+/// The error where `what` is in the place of a file.
+fn no_file(what: &str, path: &Path) -> Error {
+    Error::at(ErrorKind::Foreign, format!("{NO_FILE}{what}"), path)
+}
+
+/// What is in the place of a file, if that is what `error` tells.
+fn what_is_no_file(error: &Error) -> Option<String> {
+    Some(error.message().strip_prefix(NO_FILE)?.to_owned())
 }
 
 /// Opens the file `name`; `None` when there is no such file.

@@ -15,5 +15,6 @@ mod names;
 mod repair;
 mod salvage;
 mod scenes;
+mod strange;
 mod tail;
 mod verify;

@@ -18,7 +18,8 @@ backup. OUT must not exist or be an empty directory. It is a backup once the
 file MANIFEST is in it: a line for each file with its BLAKE3 hash, length and
 name, and a last line with the hash of the others.
 
-A damaged queue is copied as it is, with exit code 1. With --check a backup is
+A damaged queue is copied as it is, with exit code 1, and with zeros for what the
+system does not give back of it. With --check a backup is
 compared with its manifest instead: exit code 1 when it is not as it was made.
 
 Fields of the JSON object:
@@ -26,6 +27,9 @@ Fields of the JSON object:
                          durable: below was proven to survive power loss
   path, passes, elapsed_seconds                       (not with --check)
   damage                 [{file, offset, first, next, expected, found}]
+                                                      (not with --check)
+  unreadable             [{file, offset, bytes, expected, found}], bytes is null
+                         where something else than a file is
                                                       (not with --check)
 
 Example:
@@ -62,8 +66,12 @@ fn make(arguments: &Arguments, target: &Path) -> Result<(), Failure> {
         || as_json(&report, &arguments.source, target),
         || as_table(&report, &arguments.source, target),
     )?;
+    let path = arguments.source.display();
+    if !report.unreadable.is_empty() {
+        let what = format!("not all of the queue can be read, and zeros are in the backup: {path}");
+        return Err(Failure::Finding(what));
+    }
     if report.is_damaged() {
-        let path = arguments.source.display();
         let what = format!("the queue is damaged, and the backup with it: {path}");
         return Err(Failure::Finding(what));
     }
@@ -118,6 +126,11 @@ fn as_table(report: &BackupReport, source: &Path, target: &Path) -> String {
     let took = units::span(report.elapsed);
     let mut text = format!("backed up  {source} in {took}\nto         {target}\n");
     text.push_str(&contents(&report.manifest));
+    for unreadable in &report.unreadable {
+        text.push_str("unreadable ");
+        text.push_str(&unreadable.to_string());
+        text.push('\n');
+    }
     for damage in &report.damage {
         text.push_str("damage     ");
         text.push_str(&damage.to_string());
@@ -157,6 +170,7 @@ fn as_json(report: &BackupReport, source: &Path, target: &Path) -> Value {
     object["path"] = json!(source.display().to_string());
     object["passes"] = json!(report.passes);
     object["elapsed_seconds"] = json!(report.elapsed.as_secs_f64());
+    object["unreadable"] = report.unreadable.iter().map(facts::of_unreadable).collect();
     object["damage"] = report.damage.iter().map(facts::of_damage).collect();
     object
 }

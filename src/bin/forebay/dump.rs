@@ -21,7 +21,8 @@ the queue open. It ends with the records that are durable when it begins; how
 many are written and not proven durable is said on standard error.
 
 Where records are damaged it says where and stops, with exit code 1;
---skip-damage passes over them, and exit code 1 stays.
+--skip-damage passes over them, and over what the system does not give back;
+exit code 1 stays.
 
 Fields of a JSON object, one a line (--format jsonl):
   sequence, epoch (hex)  with the queue's id they name the record for ever

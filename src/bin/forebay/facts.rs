@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use forebay::inspect::{
     ConsumerView, FilterView, Inspection, SegmentRole, SegmentView, SnapshotView,
 };
-use forebay::{Corruption, Integrity, TornTail};
+use forebay::{Corruption, Integrity, TornTail, Unreadable};
 use serde_json::{Value, json};
 
 use crate::units;
@@ -48,6 +48,16 @@ pub(crate) fn of_inspection(found: &Inspection) -> Value {
         "segments": found.segments.iter().map(of_segment).collect::<Vec<_>>(),
         "consumers": found.consumers.iter().map(of_consumer).collect::<Vec<_>>(),
         "snapshots": found.snapshots.iter().map(of_snapshot).collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn of_unreadable(found: &Unreadable) -> Value {
+    json!({
+        "file": found.file.display().to_string(),
+        "offset": found.offset.get(),
+        "bytes": found.bytes,
+        "expected": found.expected,
+        "found": found.found,
     })
 }
 

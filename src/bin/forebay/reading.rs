@@ -24,7 +24,12 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn open(path: &Path, start: Start, skips_damage: bool) -> Result<Self, Failure> {
-        let follower = Follower::open_from(path, start).map_err(|error| {
+        let opened = if skips_damage {
+            Follower::open_forgiving(path, start)
+        } else {
+            Follower::open_from(path, start)
+        };
+        let follower = opened.map_err(|error| {
             if error.kind() != ErrorKind::NotFound {
                 return error;
             }
@@ -93,8 +98,12 @@ impl Reading {
     /// The finding that something was damaged, where it was.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.tell_gaps();
+        let unreadable = self.follower.unreadable();
+        for found in &unreadable {
+            note(&format!("not all of it can be read: {found}"));
+        }
         let (records, ranges) = (self.damaged_records, self.damaged_ranges);
-        if ranges == 0 {
+        if ranges == 0 && unreadable.is_empty() {
             return Ok(());
         }
         let what = format!("damaged records passed over: {records}, in ranges: {ranges}");

@@ -10,6 +10,7 @@ use forebay::{Queue, Sequence};
 use serde_json::{Value, json};
 
 use crate::asked;
+use crate::facts;
 use crate::failure::Failure;
 
 const EXAMPLE: &str = "\
@@ -18,14 +19,20 @@ to repair. With --apply the steps are carried out, in their order, and the queue
 is opened and closed once. Every byte that is removed or replaced is copied to
 DIR/quarantine before. It may be interrupted: run again, it ends the same.
 A torn tail needs no repair: opening the queue sees to that.
+What the system does not give back counts as zeros, and the file is replaced, so
+that the queue can be opened; where a log that was not closed may end there, the
+plan is refused, and salvage gets out the records.
 
 Fields of the JSON object:
   path
   applied                whether the steps were carried out
-  steps                  [{file, problem, action, lost, kept}], in their order
+  steps                  [{file, problem, action, lost, kept, unreadable}], in
+                         their order
                          action: set-aside, rename, replace, create, reopen
                          lost: as below, by this step
                          kept: where the old bytes are, or null
+                         unreadable: [{file, offset, bytes, expected, found}],
+                         what of the old bytes cannot be kept
   lost                   [{first, next}], the records given up; next is behind
   lost_records           how many these are
 
@@ -127,6 +134,7 @@ fn as_json(path: &Path, is_applied: bool, steps: &[RepairStep], lost: &[Range<Se
             "action": step.action.name(),
             "lost": ranges(&step.lost),
             "kept": step.kept.as_ref().map(|kept| kept.display().to_string()),
+            "unreadable": step.unreadable.iter().map(facts::of_unreadable).collect::<Vec<_>>(),
         })
     });
     json!({

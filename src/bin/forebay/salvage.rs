@@ -10,7 +10,7 @@ use forebay::{QueueId, Sequence};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::{asked, units};
+use crate::{asked, facts, units};
 
 /// Ranges that are shown, where there are more.
 const RANGES_SHOWN: usize = 20;
@@ -26,7 +26,10 @@ headers of segments may be gone. With --include-quarantine also what a recovery
 or a repair has moved aside. Records whose place was given to others since are
 kept in OUT/quarantine/superseded.records.
 
-Exit code 1 means that records are missing, or a consumer's place is not known.
+What the system does not give back is passed over, and told.
+
+Exit code 1 means that records are missing, that a consumer's place is not known,
+or that not all of DIR could be read.
 
 Fields of the JSON object (ranges are half open):
   path, id               the new queue
@@ -44,6 +47,8 @@ Fields of the JSON object (ranges are half open):
   consumers              [{name, next}]
   lost_consumers         [{name, reason}]
   snapshots_left         names of snapshots, which are not taken over
+  unreadable             [{file, offset, bytes, expected, found}] of DIR; bytes
+                         is null where something else than a file is
 
 Example:
   forebay salvage events.queue events.rescued
@@ -85,6 +90,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     for consumer in &found.lost_consumers {
         missing.push(format!("the place of {} is not known", consumer.name));
+    }
+    if !found.unreadable.is_empty() {
+        missing.push("not all of the queue can be read".to_owned());
     }
     if missing.is_empty() {
         Ok(())
@@ -152,6 +160,7 @@ fn as_json(found: &Salvaged) -> Value {
         "consumers": consumers.collect::<Vec<_>>(),
         "lost_consumers": lost_consumers.collect::<Vec<_>>(),
         "snapshots_left": found.snapshots_left,
+        "unreadable": found.unreadable.iter().map(facts::of_unreadable).collect::<Vec<_>>(),
     })
 }
 
@@ -237,6 +246,9 @@ fn write_ranges(ranges: &[Range<Sequence>], what: &str, text: &mut String) -> st
 }
 
 fn write_others(found: &Salvaged, text: &mut String) -> std::fmt::Result {
+    for unreadable in &found.unreadable {
+        writeln!(text, "unreadable {unreadable}")?;
+    }
     for foreign in &found.foreign {
         let id = foreign.id;
         let files = units::counted(foreign.files, "file");

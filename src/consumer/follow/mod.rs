@@ -13,12 +13,12 @@ use place::Reading;
 
 use super::options::Start;
 use super::record::{Batch, Record};
-use crate::error::Result;
+use crate::error::{Result, Unreadable};
 use crate::event::Gap;
 use crate::format::wide;
 use crate::position::Sequence;
 use crate::segment::Span;
-use crate::storage::{Directory, DiskDirectory};
+use crate::storage::{Directory, DiskDirectory, Lenient};
 use crate::sync::{deadline_after, is_past, now, pause};
 
 /// How long a waiting follower does nothing: at first, and at most.
@@ -64,6 +64,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Follower {
     reading: Reading,
+    /// What is read through, where bytes that cannot be read are forgiven.
+    forgiving: Option<Arc<Lenient<Arc<dyn Directory>>>>,
     /// The records of the last batch.
     spans: Vec<Span>,
 }
@@ -101,6 +103,46 @@ impl Follower {
         Self::open_in(Arc::new(DiskDirectory::open(path.as_ref())?), start)
     }
 
+    /// Follows the queue in the directory `path` from `start` on, and takes bytes that the system
+    /// does not give back for damaged ones: [`next`](Self::next) answers
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) where they hide records, and
+    /// [`skip_corrupt`](Self::skip_corrupt) passes over them. For a last look at a failing disk:
+    /// where reading has failed once, it is not tried again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open_from`](Self::open_from).
+    pub fn open_forgiving(path: impl AsRef<Path>, start: Start) -> Result<Self> {
+        Self::forgiving_in(Arc::new(DiskDirectory::open(path.as_ref())?), start)
+    }
+
+    /// The same in any storage.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open_forgiving`](Self::open_forgiving).
+    #[cfg(feature = "test-support")]
+    pub fn open_forgiving_on(directory: Arc<dyn Directory>, start: Start) -> Result<Self> {
+        Self::forgiving_in(directory, start)
+    }
+
+    fn forgiving_in(directory: Arc<dyn Directory>, start: Start) -> Result<Self> {
+        let lenient = Arc::new(Lenient::over(directory));
+        let follower = Self::open_in(Arc::<Lenient<_>>::clone(&lenient), start)?;
+        Ok(Self {
+            forgiving: Some(lenient),
+            ..follower
+        })
+    }
+
+    /// What of the queue could not be read so far; nothing unless it was opened to
+    /// [forgive that](Self::open_forgiving).
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<Unreadable> {
+        let noted = self.forgiving.as_ref().map(|lenient| lenient.noted());
+        noted.unwrap_or_default()
+    }
+
     /// Follows the queue in any storage.
     ///
     /// # Errors
@@ -114,6 +156,7 @@ impl Follower {
     fn open_in(directory: Arc<dyn Directory>, start: Start) -> Result<Self> {
         Ok(Self {
             reading: Reading::open(directory, start)?,
+            forgiving: None,
             spans: Vec::new(),
         })
     }

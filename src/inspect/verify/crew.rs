@@ -15,8 +15,10 @@ use super::ground::{Ground, is_reclaimed};
 use super::index::IndexCheck;
 use super::options::Progress;
 use super::order::{Member, Started};
+use super::rest::read_rest;
 use super::walk::{Orders, Walked, walk};
 use crate::error::Result;
+use crate::position::Offset;
 use crate::storage::Directory;
 
 /// What one thread found, each with the place of its segment.
@@ -99,7 +101,9 @@ impl<'a> Crew<'a> {
             }
         };
         let walked = self.walk(member, &tell)?;
-        // What is reserved, and what could not be read, is done with too.
+        let end = walked.as_ref().map_or(Offset::ZERO, |walked| walked.end);
+        read_rest(self.directory, member.number, end, &tell)?;
+        // What was cut off meanwhile is done with too.
         let told = told.into_inner();
         self.tell(member.file_bytes.saturating_sub(told));
         let is_sound = walked.as_ref().is_some_and(|walked| {

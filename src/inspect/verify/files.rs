@@ -187,7 +187,11 @@ pub(super) fn count_quarantine(directory: &dyn Directory) -> Result<(usize, u64)
     };
     let mut counted = (0_usize, 0_u64);
     for name in names {
-        let file = open_if_there(directory, &format!("{QUARANTINE}/{name}"), Access::Read)?;
+        let file = match open_if_there(directory, &format!("{QUARANTINE}/{name}"), Access::Read) {
+            // Somebody's folder, or what a repair found in the place of a file.
+            Err(error) if error.kind() == ErrorKind::Foreign => continue,
+            file => file?,
+        };
         let bytes = file.map_or(Ok(0), |file| file.length())?;
         counted = (counted.0.saturating_add(1), counted.1.saturating_add(bytes));
     }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::anchor::AnchorOutcome;
-use crate::error::Error;
+use crate::error::{Error, Unreadable};
 use crate::format::{Defect, Integrity};
 use crate::position::{Offset, QueueId, Sequence};
 use crate::recovery::RecoveryReport;
@@ -71,6 +71,15 @@ impl Finding {
         }
     }
 
+    /// The finding that something cannot be read, whatever it holds.
+    pub(super) fn of_unreadable(found: &Unreadable) -> Self {
+        let words = (found.expected.clone(), found.found.clone());
+        Self {
+            bytes: found.bytes,
+            ..Self::plain(Severity::Damage, found.file.clone(), found.offset, words)
+        }
+    }
+
     pub(super) fn of(severity: Severity, file: PathBuf, offset: Offset, defect: Defect) -> Self {
         let words = (defect.expected(), defect.found());
         Self::plain(severity, file, offset, words)
@@ -119,8 +128,11 @@ pub struct Verification {
     pub bytes: u64,
     /// Whether every hash was computed again.
     pub chain: bool,
-    /// What is wrong, in the order of the files.
+    /// What is wrong, in the order of the files; before it, what cannot be read.
     pub findings: Vec<Finding>,
+    /// What the system does not give back: each is a finding, too. Records that are not proven
+    /// durable may be in it, and nobody can tell.
+    pub unreadable: Vec<Unreadable>,
     /// Records that a repair has given up: known, and no finding.
     pub gaps: Vec<Range<Sequence>>,
     /// What became of the anchor, where one was given.

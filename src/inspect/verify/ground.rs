@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::{
     Identity, Integrity, SEGMENTS, STATE, SegmentFile, SegmentHeader, StateSlot, segment_file,
 };
+use crate::inspect::look::look_once;
 use crate::inspect::settled::settled_glance;
 use crate::position::{Epoch, QueueId, SegmentNumber, Sequence};
 use crate::recovery::RecoveryReport;
@@ -85,6 +86,16 @@ impl Ground {
     /// Whether the last owner closed the queue: elsewhere a program may be writing.
     pub(super) fn is_closed(&self) -> bool {
         self.opening.as_ref().is_ok_and(|opening| opening.clean)
+    }
+
+    /// Opening passes over nothing that cannot be read: where it would meet that in `directory`, it
+    /// fails.
+    pub(super) fn open_strictly(&mut self, directory: &dyn Directory) {
+        if let Err(error) = look_once(directory)
+            && matches!(error.kind(), ErrorKind::Io | ErrorKind::Foreign)
+        {
+            self.opening = Err(error);
+        }
     }
 
     /// The first segment that is retained.

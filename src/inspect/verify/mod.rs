@@ -8,6 +8,9 @@
 //! before the bytes (`ground`): those bytes do not change any more. They may be deleted, though, so
 //! a segment in which something is wrong is read a second time, and counts only if it is retained
 //! even then.
+//!
+//! What the medium does not give back counts as zeros and is told, also where no record can be
+//! (`rest`); what opening would do is asked of the medium itself.
 
 mod anchor;
 mod crew;
@@ -19,6 +22,7 @@ mod index;
 mod joints;
 mod options;
 mod order;
+mod rest;
 mod run;
 mod snapshots;
 mod walk;

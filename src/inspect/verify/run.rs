@@ -19,12 +19,13 @@ use super::ground::{Ground, newest_state};
 use super::joints::{Joiner, words_of};
 use super::options::{Progress, VerifyOptions};
 use super::order::{Member, members};
+use super::rest::read_rest;
 use super::snapshots::check_snapshots;
 use super::walk::{Orders, Walked};
 use crate::error::Result;
 use crate::format::{Chain, Integrity, STATE, StateSlot};
 use crate::position::{Offset, SegmentNumber, Sequence};
-use crate::storage::{Directory, DiskDirectory};
+use crate::storage::{Directory, DiskDirectory, Lenient};
 
 /// How often the walks are joined where something is wrong.
 const JOINS_MAX: usize = 8;
@@ -44,7 +45,8 @@ const JOINS_MAX: usize = 8;
 /// [`ErrorKind::Foreign`](crate::ErrorKind::Foreign) where no queue is;
 /// [`ErrorKind::UnsupportedVersion`](crate::ErrorKind::UnsupportedVersion) for a later format;
 /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) when nothing tells any more whose queue this
-/// is; [`ErrorKind::Io`](crate::ErrorKind::Io). Damage is no error, but what it finds.
+/// is; [`ErrorKind::Io`](crate::ErrorKind::Io). Damage is no error, but what it finds; so are bytes
+/// that the system does not give back, which count as zeros.
 ///
 /// # Examples
 ///
@@ -84,7 +86,12 @@ pub fn verify_on(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Verification> {
     let started = Instant::now();
-    let ground = Ground::of(directory)?;
+    let medium = directory;
+    let directory = &Lenient::over(medium);
+    let mut ground = Ground::of(directory)?;
+    if !directory.noted().is_empty() {
+        ground.open_strictly(medium);
+    }
     let members = members(directory, &ground)?;
     let chained = ground.identity.integrity == Integrity::Chained;
     let anchor = options.wanted_anchor();
@@ -103,16 +110,13 @@ pub fn verify_on(
     };
     let crew = Crew::new(directory, &ground, &members, orders, progress);
     let walks = crew.walk_all(options.thread_count())?;
-    let tally = Tally::of(directory, &ground, &members, &walks)?;
-    let mut findings: Vec<Finding> = check_identity(directory)?.into_iter().collect();
-    findings.extend(check_state(directory, &ground)?);
-    if orders.chain {
-        findings.extend(check_end(directory, &ground, &tally));
+    for number in &ground.numbers {
+        if !members.iter().any(|member| member.number == *number) {
+            read_rest(directory, *number, Offset::ZERO, &|_| {})?;
+        }
     }
-    findings.extend(tally.findings.iter().cloned());
-    findings.extend(check_keys(directory, &ground)?);
-    findings.extend(check_cursors(directory, &ground)?);
-    findings.extend(check_snapshots(directory, &ground)?);
+    let tally = Tally::of(directory, &ground, &members, &walks)?;
+    let mut findings = check_files(directory, &ground, &tally, orders.chain)?;
     let outcome = anchor.map(|anchor| {
         let witness = Witness {
             integrity: ground.identity.integrity,
@@ -124,6 +128,8 @@ pub fn verify_on(
         };
         witness.judge(anchor)
     });
+    let unreadable = directory.noted();
+    findings.splice(0..0, unreadable.iter().map(Finding::of_unreadable));
     Ok(Verification {
         path: directory.path().to_path_buf(),
         id: ground.identity.queue,
@@ -137,11 +143,31 @@ pub fn verify_on(
         chain: orders.chain,
         gaps: tally.gaps,
         anchor: outcome,
-        quarantined: count_quarantine(directory)?,
+        quarantined: count_quarantine(medium)?,
         findings,
+        unreadable,
         opening: ground.opening,
         elapsed: started.elapsed(),
     })
+}
+
+/// What is wrong, in the order of the files.
+fn check_files(
+    directory: &dyn Directory,
+    ground: &Ground,
+    tally: &Tally,
+    chain: bool,
+) -> Result<Vec<Finding>> {
+    let mut findings: Vec<Finding> = check_identity(directory)?.into_iter().collect();
+    findings.extend(check_state(directory, ground)?);
+    if chain {
+        findings.extend(check_end(directory, ground, tally));
+    }
+    findings.extend(tally.findings.iter().cloned());
+    findings.extend(check_keys(directory, ground)?);
+    findings.extend(check_cursors(directory, ground)?);
+    findings.extend(check_snapshots(directory, ground)?);
+    Ok(findings)
 }
 
 /// What all walks together say.

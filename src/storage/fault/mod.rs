@@ -3,6 +3,7 @@
 //! A test counts the calls of a workload once and then fails the first, the second and so on, each
 //! in a run of its own; or it records the calls and asserts their order.
 
+mod medium;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 
 pub use plan::{Call, CallKind, Failure, Fault, Repeat};
 
+use medium::Medium;
 use plan::Plan;
 
 /// Any storage, with faults. A clone is another handle to the same one.
@@ -26,6 +28,7 @@ pub struct FaultyDirectory {
     inner: Arc<dyn Directory>,
     memory: Option<MemoryDirectory>,
     plan: Arc<Plan>,
+    medium: Arc<Medium>,
 }
 
 impl FaultyDirectory {
@@ -36,6 +39,7 @@ impl FaultyDirectory {
             inner,
             memory: None,
             plan: Arc::default(),
+            medium: Arc::default(),
         }
     }
 
@@ -70,6 +74,12 @@ impl FaultyDirectory {
         self.plan.clear();
     }
 
+    /// From now on every read that touches the block `number`, of 4 KiB, of the file `name` fails,
+    /// until the whole block is written or the file is replaced.
+    pub fn break_block(&self, name: &str, number: u64) {
+        self.medium.break_block(name, number);
+    }
+
     /// Records all calls from now on, and forgets the ones recorded before.
     pub fn record(&self) {
         self.plan.record();
@@ -89,12 +99,12 @@ impl FaultyDirectory {
     }
 
     fn file(&self, name: &str, inner: Arc<dyn File>) -> Arc<dyn File> {
-        let (memory, plan) = (self.memory.clone(), Arc::clone(&self.plan));
         Arc::new(FaultyFile {
             inner,
             name: name.to_owned(),
-            memory,
-            plan,
+            memory: self.memory.clone(),
+            plan: Arc::clone(&self.plan),
+            medium: Arc::clone(&self.medium),
         })
     }
 }
@@ -126,12 +136,16 @@ impl Directory for FaultyDirectory {
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         self.ask(CallKind::Rename, &format!("{from} -> {to}"))?;
-        self.inner.rename(from, to)
+        self.inner.rename(from, to)?;
+        self.medium.rename(from, to);
+        Ok(())
     }
 
     fn remove(&self, name: &str) -> Result<()> {
         self.ask(CallKind::Remove, name)?;
-        self.inner.remove(name)
+        self.inner.remove(name)?;
+        self.medium.forget(name);
+        Ok(())
     }
 
     fn sync(&self, folder: &str) -> Result<()> {
@@ -155,9 +169,18 @@ struct FaultyFile {
     name: String,
     memory: Option<MemoryDirectory>,
     plan: Arc<Plan>,
+    medium: Arc<Medium>,
 }
 
 impl FaultyFile {
+    /// Fails where the medium does not give back what is in `range`.
+    fn refuse_broken(&self, range: &Range<u64>, kind: CallKind) -> Result<()> {
+        if self.medium.is_broken(&self.name, range) {
+            return Err(error_of(Failure::Io, kind, self.inner.path()));
+        }
+        Ok(())
+    }
+
     fn ask(&self, kind: CallKind) -> Result<()> {
         let failure = self.plan.ask(kind, &self.name);
         failure.map_or(Ok(()), |failure| {
@@ -173,12 +196,18 @@ impl File for FaultyFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         self.ask(CallKind::Read)?;
+        let end = offset.saturating_add(buffer.len() as u64);
+        let end = end.min(self.inner.length()?);
+        self.refuse_broken(&(offset..end), CallKind::Read)?;
         self.inner.read_at(buffer, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let Some(failure) = self.plan.ask(CallKind::Write, &self.name) else {
-            return self.inner.write_at(bytes, offset);
+            self.inner.write_at(bytes, offset)?;
+            let end = offset.saturating_add(bytes.len() as u64);
+            self.medium.rewritten(&self.name, &(offset..end));
+            return Ok(());
         };
         if let Failure::Torn { bytes: count } | Failure::TornFull { bytes: count } = failure {
             self.inner
@@ -222,6 +251,7 @@ impl File for FaultyFile {
 
     fn map(&self) -> Result<Map> {
         self.ask(CallKind::Map)?;
+        self.refuse_broken(&(0..self.inner.length()?), CallKind::Map)?;
         self.inner.map()
     }
 }

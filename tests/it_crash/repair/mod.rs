@@ -5,3 +5,4 @@ mod interrupted;
 mod outcome;
 mod scene;
 mod starts;
+mod unreadable;

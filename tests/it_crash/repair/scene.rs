@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
+use forebay::storage::Directory;
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{
     CorruptionPolicy, Integrity, Preallocate, Queue, QueueOptions, Retention, Sequence, SyncPolicy,
@@ -106,7 +108,6 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
     }),
     ("a cursor", |memory| slots(memory, "cursors/half.cursor")),
     ("QUEUE missing", |memory| {
-        use forebay::storage::Directory;
         memory.remove("QUEUE").expect("memory works");
         memory.sync("").expect("memory works");
     }),
@@ -132,7 +133,6 @@ pub(crate) trait Forget {
 
 impl Forget for MemoryDirectory {
     fn forget(&self, number: u64) {
-        use forebay::storage::Directory;
         self.remove(&name(number)).expect("memory works");
         self.sync("segments").expect("memory works");
     }
@@ -191,7 +191,7 @@ pub(crate) fn footer(memory: &MemoryDirectory, number: u64) -> usize {
 }
 
 /// Where the frames of a whole segment stand, and which records they are.
-fn frames(bytes: &[u8]) -> Vec<(Range<usize>, Option<u64>)> {
+pub(super) fn frames(bytes: &[u8]) -> Vec<(Range<usize>, Option<u64>)> {
     let header = if bytes[56] == 1 { 72 } else { 40 };
     let mut frames = Vec::new();
     let mut start = BLOCK;
@@ -288,7 +288,12 @@ pub(crate) fn lost(whole: &MemoryDirectory, damaged: &MemoryDirectory) -> BTreeS
 /// Asserts that the queue opens as an undamaged one, and gives all that is not `lost`, with gaps
 /// for just that.
 pub(crate) fn assert_whole(memory: &MemoryDirectory, lost: &BTreeSet<u64>, what: &str) {
-    let queue = try_open(memory, scene_options(CorruptionPolicy::RefuseOpen));
+    assert_whole_on(Arc::new(memory.clone()), lost, what);
+}
+
+/// The same on any storage.
+pub(crate) fn assert_whole_on(storage: Arc<dyn Directory>, lost: &BTreeSet<u64>, what: &str) {
+    let queue = scene_options(CorruptionPolicy::RefuseOpen).open_on(storage);
     let queue = queue.unwrap_or_else(|error| panic!("{what}: {error}"));
     assert!(queue.recovery().corruption.is_empty(), "{what}");
     assert_eq!(

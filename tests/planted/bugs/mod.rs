@@ -16,6 +16,7 @@ mod rebuilding;
 mod repairing;
 mod sending;
 mod snapshots;
+mod unreadable;
 mod verifying;
 
 use crate::table::Bug;
@@ -39,6 +40,7 @@ pub(crate) fn all() -> Vec<Bug> {
         looking::BUGS,
         publishing::BUGS,
         forwarding::BUGS,
+        unreadable::BUGS,
         verifying::BUGS,
     ]
     .concat()

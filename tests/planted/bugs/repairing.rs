@@ -72,7 +72,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "Repair",
         file: "repair/apply.rs",
         within: "pub(super) fn apply_steps(",
-        find: "copy(directory, &step.file, kept)?;",
+        find: "copy(directory, &step.file, kept, &step.unreadable)?;",
         replace: "let _ = kept;",
         killer: "it_crash repair::outcome::every_undamaged_record_is_there_and_every_other_one_is_named",
     },

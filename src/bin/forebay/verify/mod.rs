@@ -25,6 +25,9 @@ is not judged then.
 Exit code 1 means that something is wrong: damage, lost records, hashes that do
 not follow, or an anchor that is not proven. Minor findings (an index, a spare
 slot) and a torn tail are told; they are no failure, opening puts them right.
+What the system does not give back, or is no file, is a finding of its own, and
+counts as zeros: the records that it hides are told as lost where they were
+proven durable.
 
 Fields of the JSON object; what is not known is null:
   path, id, integrity (chained, crc32c)
@@ -168,6 +171,9 @@ fn verdict(found: &Verification) -> String {
         Some(Severity::Tampering) => format!("the queue was tampered with: {path}"),
         Some(Severity::Loss) => {
             format!("{} cannot be read: {path}", units::counted(lost, "record"))
+        }
+        Some(Severity::Damage) if !found.unreadable.is_empty() => {
+            format!("not all of it can be read, no durable record is lost: {path}")
         }
         Some(Severity::Damage) => format!("the queue is damaged, no record is lost: {path}"),
         _ => format!("the anchor is not proven: {path}"),
