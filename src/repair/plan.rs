@@ -171,7 +171,8 @@ impl fmt::Display for RepairStep {
 ///
 /// [`ErrorKind::NotFound`] and [`ErrorKind::Foreign`] where no queue is;
 /// [`ErrorKind::UnsupportedVersion`] for a later format; [`ErrorKind::Corrupt`] where too little is
-/// left to tell what the queue was; [`ErrorKind::Io`].
+/// left to tell what the queue was, or segments contradict each other: salvage takes what there is;
+/// [`ErrorKind::Io`].
 ///
 /// # Examples
 ///
