@@ -187,7 +187,8 @@ impl fmt::Display for RepairStep {
 ///
 /// [`ErrorKind::NotFound`] and [`ErrorKind::Foreign`] where no queue is;
 /// [`ErrorKind::UnsupportedVersion`] for a later format; [`ErrorKind::Corrupt`] where too little is
-/// left to tell what the queue was, or where the log may end in what the system does not give back;
+/// left to tell what the queue was, where segments contradict each other (salvage takes what there
+/// is), or where the log may end in what the system does not give back;
 /// [`ErrorKind::Io`].
 ///
 /// # Examples

@@ -145,10 +145,6 @@ impl Search<'_> {
 }
 
 #[cfg(all(test, feature = "test-support"))]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "the numbers are the test's own"
-)]
 mod tests {
     use super::*;
     use crate::format::Chain;
