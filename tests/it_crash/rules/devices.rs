@@ -25,16 +25,19 @@ mod linux {
     /// The kernel has no sync for these and says EINVAL: a sync that never reached it would succeed.
     #[test]
     fn a_sync_of_a_file_or_a_folder_reaches_the_kernel() {
-        let null = tree("/dev").open("null", Access::Write).expect("a device");
-        assert_refused("sync of a device", null.sync());
+        let name = tree("/proc/self").open("comm", Access::Write);
+        assert_refused("sync of a name", name.expect("a file").sync());
         assert_refused("sync of a folder", tree("/proc").sync("self"));
     }
 
-    /// A device that is full for every write, and where the error comes from the kernel.
+    /// Beyond what a file may have the kernel refuses, before anything is written.
     #[test]
-    fn a_full_device_is_told_apart_from_a_failing_one() {
-        let full = tree("/dev").open("full", Access::Write).expect("a device");
-        let error = full.write_at(b"record", 0).expect_err("it is full");
+    fn what_there_is_no_room_for_is_told_apart_from_a_failing_device() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = tree(&folder.path().to_string_lossy()).create("file");
+        let file = file.expect("room for a name");
+        let error = file.write_at(b"record", 1 << 62).expect_err("too large");
         assert!(matches!(error.kind(), ErrorKind::Full { .. }), "{error}");
+        assert_eq!(file.length().expect("it is there"), 0);
     }
 }
