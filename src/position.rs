@@ -159,7 +159,9 @@ impl fmt::Display for Position {
 /// The name of one unbroken run of the log; changes whenever a sequence might be used again.
 ///
 /// The upper half counts, the lower half is random, so that two copies of one queue that both go
-/// on do not share an epoch.
+/// on after an unclean end do not share an epoch. A cleanly closed queue goes on in the epoch that
+/// it has: copies of one that both go on give the same ids to different records. `forebay backup`
+/// and restore, salvage and import give every copy an epoch of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(u64);
 

@@ -147,7 +147,14 @@ impl Log {
         let sealed = end.position.offset.plus(crate::format::wide(footer.len()));
         if !is_sealed(&segment, end)? {
             self.copy_aside(&*file, number, end.position.offset);
-            let written = file.write_at(&footer, end.position.offset.get());
+            let offset = end.position.offset.get();
+            let written = file.write_at(&footer, offset).or_else(|error| {
+                if error.is_disk_full() {
+                    // Part of a footer would look like the beginning of a record.
+                    file.set_length(offset)?;
+                }
+                Err(error)
+            });
             written.map_err(|error| self.poison_on_loss(error, notices))?;
         }
         file.set_length(sealed.get())
@@ -173,7 +180,8 @@ impl Log {
             }
             let name = format!("{QUARANTINE}/{:016}-{offset}.torn", number.get());
             self.directory.remove(&name)?;
-            self.directory.create(&name)?.write_at(&tail, 0)
+            let written = self.directory.create(&name)?.write_at(&tail, 0);
+            written.or_else(|_| self.directory.remove(&name))
         };
         // A full disk must not keep the queue from going on.
         copy().ok();

@@ -238,7 +238,8 @@ impl Queue {
         self.inner.log.durable()
     }
 
-    /// The current run of the log. With the queue's id and a sequence it names a record for ever.
+    /// The current run of the log. With the queue's id and a sequence it names a record for ever, as
+    /// long as no copy of a cleanly closed queue goes on beside it: see [`Epoch`].
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.inner.log.epoch()

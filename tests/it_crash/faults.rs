@@ -12,7 +12,7 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{Consumer, Error, ErrorKind, Queue, Sequence, SyncPolicy};
 
 use crate::ledger::{Ended, Ledger, Survived};
-use crate::support::{cut_power, fill, guard, open, options, tell};
+use crate::support::{cut_power, fill, guard, open, options, settle, tell};
 
 /// How a life begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -359,6 +359,35 @@ fn fill_disks_of_all_sizes() {
         ledger.ack(&mut consumer, 99).expect("acks need no space");
         queue.reclaim().expect("nothing fails");
         assert_eq!(consumer.next_sequence(), queue.next());
+    }
+}
+
+#[test]
+fn a_first_append_that_found_no_room_leaves_nothing_that_looks_like_a_record() {
+    for nth in 1.. {
+        let memory = MemoryDirectory::new();
+        let queue = open(&memory, SyncPolicy::Always);
+        fill(&queue, 2, 100);
+        settle(&memory);
+        let killed = memory.process_kill();
+        let storage = FaultyDirectory::over_memory(killed.clone());
+        let queue = options(SyncPolicy::Always)
+            .open_on(Arc::new(storage.clone()))
+            .expect("opening needs no space");
+        let failure = Failure::TornFull { bytes: 24 };
+        storage.plan(Fault::nth_of(nth, &[CallKind::Write], failure).for_ever());
+        queue.enqueue(b"refused").ok();
+        if storage.failures() == 0 {
+            assert!(nth > 3, "only {nth} writes");
+            break;
+        }
+        let image = killed.process_kill();
+        let reopened = open(&image, SyncPolicy::Always);
+        let found = reopened.recovery();
+        assert_eq!(found.torn, None, "write {nth}");
+        let names = image.names();
+        let torn = names.iter().find(|name| name.ends_with(".torn"));
+        assert_eq!(torn, None, "write {nth}");
     }
 }
 

@@ -17,6 +17,7 @@ mod repairing;
 mod sending;
 mod snapshots;
 mod unreadable;
+mod vacating;
 mod verifying;
 
 use crate::table::Bug;
@@ -41,6 +42,7 @@ pub(crate) fn all() -> Vec<Bug> {
         publishing::BUGS,
         forwarding::BUGS,
         unreadable::BUGS,
+        vacating::BUGS,
         verifying::BUGS,
     ]
     .concat()

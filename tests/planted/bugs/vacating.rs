@@ -1,0 +1,78 @@
+//! Bugs of a device that is full: the only segment that goes, and what a write without room leaves.
+
+use crate::table::Bug;
+
+pub(super) const BUGS: &[Bug] = &[
+    Bug {
+        name: "only-segment-stays",
+        breaks: "A31",
+        file: "log/append.rs",
+        within: "fn append_or_find(",
+        find: "[Self::free_room, Self::reclaim_room, Self::vacate]",
+        replace: "[Self::free_room, Self::reclaim_room]",
+        killer: "it_crash vacated::a_device_filled_by_one_segment_takes_records_again_once_all_are_acknowledged",
+    },
+    Bug {
+        name: "only-segment-goes-with-what-is-needed",
+        breaks: "I1",
+        file: "log/vacate.rs",
+        within: "fn vacate_and_tell(",
+        find: "needed.is_none_or(|needed| needed < end.next)",
+        replace: "needed.is_none()",
+        killer: "it_crash faults::a_disk_of_any_size_fills_up_and_goes_on_after_draining",
+    },
+    Bug {
+        name: "emptied-log-is-called-clean",
+        breaks: "A24",
+        file: "log/state.rs",
+        within: "fn commit_vacated(",
+        find: "slot.clean = false;",
+        replace: "slot.clean = true;",
+        killer: "it_crash vacated::whichever_call_of_deleting_the_only_segment_fails_nothing_is_lost_or_repeated",
+    },
+    Bug {
+        name: "emptied-log-forgets-where-it-ended",
+        breaks: "I3",
+        file: "log/state.rs",
+        within: "fn commit_vacated(",
+        find: "slot.end = end;",
+        replace: "let _ = end;",
+        killer: "it_crash vacated::whichever_call_of_deleting_the_only_segment_fails_nothing_is_lost_or_repeated",
+    },
+    Bug {
+        name: "deleted-segment-keeps-its-room-for-a-reader",
+        breaks: "A31",
+        file: "log/vacate.rs",
+        within: "fn vacate_and_tell(",
+        find: "cut.and_then(|file| file.set_length(0)).ok();",
+        replace: "drop(cut);",
+        killer: "it_crash vacated::a_device_filled_by_one_segment_takes_records_again_once_all_are_acknowledged",
+    },
+    Bug {
+        name: "follower-takes-an-emptied-log-for-damage",
+        breaks: "I15",
+        file: "consumer/follow/reading.rs",
+        within: "fn search(",
+        find: "if self.next < self.durable() { self.judge(Defect::Missing, &mut looked_again)?; }",
+        replace: "self.judge(Defect::Missing, &mut looked_again)?;",
+        killer: "follow vacated::a_follower_goes_on_behind_a_log_that_was_emptied_and_is_told_what_it_missed",
+    },
+    Bug {
+        name: "missing-end-believed-where-nothing-is-appended",
+        breaks: "I2",
+        file: "recovery/survey.rs",
+        within: "fn quiet_after(",
+        find: "return is_end_there(directory, own, state);",
+        replace: "return Ok(true);",
+        killer: "it_crash crash_cases::damage_cases::a_last_segment_that_goes_missing_is_damage_however_the_queue_was_left",
+    },
+    Bug {
+        name: "part-of-a-footer-stays",
+        breaks: "I9",
+        file: "log/begin.rs",
+        within: "fn seal_at(",
+        find: "file.set_length(offset)?;",
+        replace: "",
+        killer: "it_crash faults::a_first_append_that_found_no_room_leaves_nothing_that_looks_like_a_record",
+    },
+];
