@@ -3,5 +3,6 @@
 mod hostile;
 mod interrupted;
 mod outcome;
+mod reclaimed;
 mod scene;
 mod starts;
