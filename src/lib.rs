@@ -126,8 +126,8 @@ pub use queue::{
 };
 pub use recovery::{CorruptionPolicy, RecoveryReport};
 
-/// The examples of the README, compiled.
-#[cfg(doctest)]
+/// The examples of the README, compiled. Some need a feature.
+#[cfg(all(doctest, feature = "nats", feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -10,7 +10,10 @@ impl Planner<'_> {
     /// Puts a segment behind the last one in place of the records up to the durable end.
     pub(super) fn close_end(&mut self) -> Result<()> {
         let end = self.bounds.end.next;
-        if self.before.is_some_and(|before| before.next >= end) || end == Sequence::ZERO {
+        // What is below the first one is reclaimed: of an emptied log nothing is missing.
+        let first_base = self.bounds.state.map(|state| state.first_base);
+        let reached = self.before.map(|before| before.next).or(first_base);
+        if reached.unwrap_or(Sequence::ZERO) >= end {
             return Ok(());
         }
         let last = self.before.map(|before| before.number).unwrap_or_default();

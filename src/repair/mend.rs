@@ -193,7 +193,11 @@ impl Mender<'_> {
     /// Fills what is missing between the last frame and the place where the log left the segment.
     fn fill_end(&mut self, member: &Member, is_last: bool) -> Result<()> {
         let (end, due) = (self.mended.end, self.mended.next);
-        let next = member.next.unwrap_or(due);
+        // Where the next segment does not tell: a batch ends in its segment, so there was one more.
+        let is_open = self.last.is_some_and(|run| run.to.next < run.seen);
+        let next = member
+            .next
+            .unwrap_or(if is_open { due.plus(1) } else { due });
         if next > due {
             let is_sealed = self.ending == Ending::Footer && self.segment.base < due;
             if is_last && member.stop.is_none() && is_sealed {
@@ -227,11 +231,12 @@ impl Mender<'_> {
         if has_footer(at) {
             return;
         }
-        let is_garbage = match self.ending {
+        let is_wanting = match self.ending {
             Ending::Defect { offset, defect } => offset == at && defect != Defect::Zeros,
-            Ending::Footer | Ending::Quiet => false,
+            Ending::Quiet => self.mended.next < self.watermark,
+            Ending::Footer => false,
         };
-        if is_garbage {
+        if is_wanting {
             self.note();
         }
         if self.mended.problem.is_none() {

@@ -6,11 +6,12 @@
 //! 1. The file `QUEUE` is written anew, where all segments agree on what was in it.
 //! 2. What is not of this queue is set aside, and segments that have each other's names get their
 //!    own back.
-//! 3. A `STATE` that cannot be read is set aside; one that says *clean* is marked otherwise, so that
-//!    the next open walks the log and begins a new epoch.
+//! 3. A `STATE` that says *clean* is marked otherwise, so that the next open walks the log and begins
+//!    a new epoch.
 //! 4. Segments, the last one first: a new file in which gap frames stand for what is lost takes the
 //!    place of the damaged one. All other frames keep their places.
-//! 5. Cursors, snapshots and keys that cannot be used are set aside.
+//! 5. A `STATE` that is lost is written anew, which tells no end.
+//! 6. Cursors, snapshots and keys that cannot be used are set aside.
 //!
 //! What the medium does not give back is taken for zeros, and such a file is replaced in any case:
 //! by a copy first of all, where nothing else is wrong with it. Where a log that was not closed may
@@ -18,8 +19,7 @@
 //!
 //! A file is changed by putting a synced new one in its place, after a synced copy of the old one is
 //! in `quarantine`. So a crash leaves the old file or the new one, and planning again finds what is
-//! left to do. Opening the queue afterwards ends it: a torn tail is cut there, and a lost `STATE`
-//! rebuilt, as always.
+//! left to do. Opening the queue afterwards ends it: a torn tail is cut there, as always.
 
 mod apply;
 mod aside;
@@ -32,6 +32,7 @@ mod mend;
 mod plan;
 mod segments;
 mod stand_in;
+mod state;
 mod unreadable;
 mod unstarted;
 mod view;

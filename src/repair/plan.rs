@@ -181,7 +181,7 @@ impl fmt::Display for RepairStep {
 
 /// What a repair of the queue in the directory `path` would do. Takes no lock and changes nothing.
 ///
-/// A torn tail is nothing to repair, nor is a missing `STATE`: opening sees to that.
+/// A torn tail is nothing to repair: opening sees to that.
 ///
 /// # Errors
 ///

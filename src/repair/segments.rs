@@ -10,33 +10,28 @@ use super::members::{Bounds, Content, Member, find_bounds, find_members, read};
 use super::mend::{Mended, mend};
 use super::plan::{RepairAction, RepairStep, Work};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{
-    Chain, Integrity, STATE, SegmentFile, SegmentHeader, Start, StateSlot, segment_file,
-};
+use crate::format::{Chain, Integrity, STATE, SegmentFile, SegmentHeader, Start, segment_file};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{ControlPlace, Segment, SegmentScan, scan};
-use crate::slots::read_slots;
+use crate::segment::{ControlPlace, Segment, SegmentScan, data_start, scan};
 use crate::storage::Directory;
 
 /// The steps for the segments and for `STATE`.
 pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, Bounds)> {
     let bounds = find_bounds(laid_out)?;
     let mut steps = Vec::new();
-    if bounds.state.is_none() && read_slots::<StateSlot>(&laid_out.view, STATE)?.is_some() {
-        let problem = "neither of its slots can be read: opening rebuilds it".to_owned();
-        steps.push(set_aside(&laid_out.view, STATE, problem)?);
-    }
     let (members, useless) = find_members(laid_out, &bounds)?;
     let mut planner = Planner {
         laid_out,
         bounds: &bounds,
         before: None,
+        first: None,
         steps: Vec::new(),
     };
     for (at, member) in members.iter().enumerate() {
         planner.take(member, members.get(at + 1))?;
     }
     planner.close_end()?;
+    let rebuilt = planner.rebuild_state()?;
     // The last one first: where a segment got longer, the next one knows before it does.
     let mut drafts = planner.steps;
     drafts.reverse();
@@ -72,6 +67,7 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
         steps.push(set_aside(&laid_out.view, &name, problem)?);
     }
     steps.extend(drafts);
+    steps.extend(rebuilt);
     Ok((steps, bounds))
 }
 
@@ -94,6 +90,8 @@ pub(super) struct Planner<'a> {
     pub(super) laid_out: &'a LaidOut<'a>,
     pub(super) bounds: &'a Bounds,
     pub(super) before: Option<Before>,
+    /// The first segment that is there afterwards, and its base.
+    pub(super) first: Option<(SegmentNumber, Sequence)>,
     pub(super) steps: Vec<RepairStep>,
 }
 
@@ -118,7 +116,7 @@ impl Planner<'_> {
                 let found = (&**segment, &scan(segment)?);
                 self.mend(member, found, (pieces, problem), following.is_none())
             }
-            Content::Unstarted(unstarted) => self.unstarted(member, unstarted, following.is_none()),
+            Content::Unstarted(unstarted) => self.unstarted(member, unstarted, following),
             Content::Lost(defect) => self.lost(member, *defect, following),
         }
     }
@@ -152,6 +150,7 @@ impl Planner<'_> {
     }
 
     pub(super) fn go_on(&mut self, segment: &Segment, mended: &Mended) {
+        self.first.get_or_insert((segment.number(), segment.base));
         self.before = Some(Before {
             number: segment.number(),
             end: mended.end,
@@ -191,7 +190,13 @@ impl Planner<'_> {
     }
 
     /// The start of a segment that comes after what came before, and the chain there.
-    pub(super) fn start_of(&self, header: &SegmentHeader, base: Sequence) -> (Start, Chain) {
+    pub(super) fn start_of(
+        &self,
+        header: &SegmentHeader,
+        base: Sequence,
+        following: Option<&Member>,
+    ) -> (Start, Chain) {
+        let stated = self.log_bytes_before(header, following);
         let stepped = |chain: Chain| match header.integrity {
             Integrity::Chained => chain.after_epoch(header.epoch, header.salt, base),
             Integrity::Crc32c => Chain::default(),
@@ -202,6 +207,7 @@ impl Planner<'_> {
             let start = Start {
                 previous: SegmentNumber::new(first.get().saturating_sub(1)),
                 previous_next: base,
+                log_bytes: stated.unwrap_or_default(),
                 ..Start::default()
             };
             return (start, stepped(Chain::default()));
@@ -210,7 +216,7 @@ impl Planner<'_> {
             previous: before.number,
             previous_end: before.end,
             previous_next: base,
-            log_bytes: before.log_bytes,
+            log_bytes: stated.unwrap_or(before.log_bytes),
             previous_chain: before.chain,
         };
         let is_new_run = before.epoch != header.epoch;
@@ -220,6 +226,26 @@ impl Planner<'_> {
             before.chain
         };
         (start, chain)
+    }
+
+    /// Frame bytes of the log before a segment, where what comes behind it tells them: what comes
+    /// before it may have got longer.
+    fn log_bytes_before(&self, header: &SegmentHeader, following: Option<&Member>) -> Option<u64> {
+        let (left_at, bytes) = match following.map(|following| &following.content) {
+            Some(Content::Started(segment)) if segment.start.previous == header.number => {
+                (segment.start.previous_end, segment.start.log_bytes)
+            }
+            Some(_) => return None,
+            None => {
+                let end = self.bounds.state?.end;
+                if end.position.segment != header.number {
+                    return None;
+                }
+                (end.position.offset, end.log_bytes)
+            }
+        };
+        let own = left_at.since(data_start(header.framing()));
+        Some(bytes.saturating_sub(own))
     }
 
     /// The epoch for a segment that stands for a lost one.
@@ -258,26 +284,38 @@ impl Planner<'_> {
             let path = self.laid_out.view.path().join(file);
             return Err(Error::at(ErrorKind::Corrupt, what, &path));
         }
-        let kept = match place_of(&self.laid_out.view, &file) {
-            Ok(place) => Some(PathBuf::from(place)),
-            Err(error) if error.is_missing() => None,
-            Err(error) => return Err(error),
-        };
-        self.steps.push(RepairStep {
-            file,
-            problem,
-            action: if kept.is_some() {
-                RepairAction::Replace
-            } else {
-                RepairAction::Create
-            },
-            lost,
-            kept,
-            unreadable: Vec::new(),
-            work: Work::Draft(Box::new(draft)),
-        });
+        let work = Work::Draft(Box::new(draft));
+        let step = replacing(&self.laid_out.view, file, problem, work)?;
+        self.steps.push(RepairStep { lost, ..step });
         Ok(())
     }
+}
+
+/// The step that puts something whole in the place of `file`, or makes it where it is missing.
+pub(super) fn replacing(
+    directory: &dyn Directory,
+    file: String,
+    problem: String,
+    work: Work,
+) -> Result<RepairStep> {
+    let kept = match place_of(directory, &file) {
+        Ok(place) => Some(PathBuf::from(place)),
+        Err(error) if error.is_missing() => None,
+        Err(error) => return Err(error),
+    };
+    Ok(RepairStep {
+        file,
+        problem,
+        action: if kept.is_some() {
+            RepairAction::Replace
+        } else {
+            RepairAction::Create
+        },
+        lost: Vec::new(),
+        kept,
+        unreadable: Vec::new(),
+        work,
+    })
 }
 
 pub(super) fn start_place(segment: &Segment) -> ControlPlace {

@@ -57,7 +57,7 @@ impl Planner<'_> {
             salt: self.salt_of(member.number, base, next),
             integrity: identity.integrity,
         };
-        let (start, chain) = self.start_of(&header, base);
+        let (start, chain) = self.start_of(&header, base, following);
         let time = match following.map(|following| &following.content) {
             Some(Content::Started(segment)) => segment.started_at,
             Some(_) | None => 0,

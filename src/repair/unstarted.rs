@@ -92,7 +92,7 @@ impl Planner<'_> {
         &mut self,
         member: &Member,
         unstarted: &Unstarted,
-        is_last: bool,
+        following: Option<&Member>,
     ) -> Result<()> {
         let known = self.least_base_of(member.number);
         let base = match (known, unstarted.first) {
@@ -110,7 +110,7 @@ impl Planner<'_> {
                 .unwrap_or_default(),
         };
         let header = &unstarted.header;
-        let (start, chain) = self.start_of(header, base);
+        let (start, chain) = self.start_of(header, base, following);
         let segment = unstarted.begin(start, base, chain);
         let place = start_place(&segment);
         let mut problem = format!("its start frame is damaged ({})", unstarted.defect);
@@ -126,6 +126,6 @@ impl Planner<'_> {
         }
         let made = (vec![Piece::Start { start, place }], Some(problem));
         let scanned = scan_from_least(&segment)?;
-        self.mend(member, (&segment, &scanned), made, is_last)
+        self.mend(member, (&segment, &scanned), made, following.is_none())
     }
 }

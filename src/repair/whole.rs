@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::draft::{Draft, Piece};
 use super::members::Member;
 use super::mend::Mended;
-use crate::format::{BLOCK_BYTES, Chain, Integrity, SegmentHeader, Start};
-use crate::position::{Offset, Sequence};
-use crate::segment::{ControlPlace, gap_bytes};
+use crate::format::{Chain, Integrity, SegmentHeader, Start};
+use crate::position::Sequence;
+use crate::segment::{ControlPlace, data_start, gap_bytes};
 
 /// How such a segment begins.
 pub(super) struct Beginning {
@@ -33,8 +33,12 @@ pub(super) fn whole_gap(
         watermark,
     } = *beginning;
     let framing = header.framing();
-    let from = Offset::new(BLOCK_BYTES).plus(framing.frame_bytes(Start::BODY_BYTES));
-    let least = from.plus(gap_bytes(framing));
+    let from = data_start(framing);
+    let least = if gone.is_empty() {
+        from
+    } else {
+        from.plus(gap_bytes(framing))
+    };
     let stop = member.stop.filter(|stop| *stop >= least);
     let end = stop.unwrap_or(least);
     let place = |next, chain| ControlPlace {

@@ -108,7 +108,7 @@ impl Segment {
 }
 
 /// Where the first frame after the start frame stands in every segment so framed.
-pub(super) fn data_start(framing: Framing) -> Offset {
+pub(crate) fn data_start(framing: Framing) -> Offset {
     Offset::new(BLOCK_BYTES).plus(framing.frame_bytes(Start::BODY_BYTES))
 }
 

@@ -41,7 +41,7 @@ struct Before {
     number: SegmentNumber,
     epoch: Epoch,
     chain: Option<Chain>,
-    /// Frame bytes of the log at the end of it; `None` where a hole makes that unknown.
+    /// Frame bytes of the log at the end of it; `None` where a hole or a gap there makes that unknown.
     log_bytes: Option<u64>,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Joiner<'a> {
         self.segments = self.segments.saturating_add(1);
         match &member.beginning {
             Err((offset, defect)) => self.suspect(file, *offset, None, *defect),
-            Ok(segment) => self.check_joint(&file, segment),
+            Ok(segment) => self.check_joint(&file, segment, walked),
         }
         let Some(first) = walked.first else {
             self.before = None;
@@ -131,7 +131,8 @@ impl<'a> Joiner<'a> {
             number: member.number,
             epoch: segment.header.epoch,
             chain: walked.chain,
-            log_bytes: (member.until == Some(walked.end)).then(|| segment.log_bytes_at(walked.end)),
+            log_bytes: (member.until == Some(walked.end) && walked.chain.is_some())
+                .then(|| segment.log_bytes_at(walked.end)),
         });
     }
 
@@ -193,7 +194,7 @@ impl<'a> Joiner<'a> {
     }
 
     /// Whether the segment goes on where the one before it ended.
-    fn check_joint(&mut self, file: &Path, segment: &Beginning) {
+    fn check_joint(&mut self, file: &Path, segment: &Beginning, walked: &Walked) {
         let start = &segment.start;
         if segment.base >= self.durable {
             return;
@@ -216,7 +217,10 @@ impl<'a> Joiner<'a> {
                 let (expected, found) = (before.epoch, segment.header.epoch);
                 wrong("epoch at least", expected.to_string(), found.to_string());
             }
-            if let Some(bytes) = before.log_bytes.filter(|bytes| *bytes != start.log_bytes) {
+            // A gap at the joint may be longer, or shorter, than what it stands for.
+            let is_after_gap = walked.gaps.first().map(|gap| gap.start) == Some(segment.base);
+            let judged = before.log_bytes.filter(|_| !is_after_gap);
+            if let Some(bytes) = judged.filter(|bytes| *bytes != start.log_bytes) {
                 let found = start.log_bytes.to_string();
                 wrong("log bytes", bytes.to_string(), found);
             }

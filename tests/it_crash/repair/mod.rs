@@ -3,6 +3,7 @@
 mod hostile;
 mod interrupted;
 mod outcome;
+mod reclaimed;
 mod scene;
 mod starts;
 mod unreadable;

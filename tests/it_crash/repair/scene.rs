@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use forebay::inspect::{Finding, Severity, VerifyOptions, verify_on};
+use forebay::repair::{self, RepairReport};
 use forebay::storage::Directory;
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{
@@ -93,6 +95,22 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
     ("a segment cut short", |memory| {
         edit(memory, &name(2), |bytes| bytes.truncate(9000));
     }),
+    ("cut inside a batch, and the next one missing", |memory| {
+        cut_in_batch(memory, 2);
+        memory.forget(3);
+    }),
+    (
+        "cut inside a batch, and no header in the next one",
+        |memory| {
+            cut_in_batch(memory, 2);
+            zero(memory, 3, 0..BLOCK);
+        },
+    ),
+    ("STATE missing", |memory| {
+        use forebay::storage::Directory;
+        memory.remove("STATE").expect("memory works");
+        memory.sync("").expect("memory works");
+    }),
     ("a missing segment behind a damaged one", |memory| {
         let place = footer(memory, 2);
         zero(memory, 2, place - 700..place + 200);
@@ -155,6 +173,23 @@ pub(crate) fn zero(memory: &MemoryDirectory, number: u64, range: Range<usize>) {
         let end = range.end.min(bytes.len());
         bytes[range.start..end].fill(0);
     });
+}
+
+/// Cuts a segment inside the record after the first one of its last batch.
+fn cut_in_batch(memory: &MemoryDirectory, number: u64) {
+    edit(memory, &name(number), |bytes| {
+        let frames = frames(bytes);
+        let first = frames
+            .windows(2)
+            .rfind(|pair| goes_on(bytes, &pair[1]) && !goes_on(bytes, &pair[0]));
+        let cut = first.expect("a batch")[1].0.end + 26;
+        bytes.truncate(cut);
+    });
+}
+
+/// Whether more records of the same batch follow the frame.
+fn goes_on(bytes: &[u8], (range, _): &(Range<usize>, Option<u64>)) -> bool {
+    bytes[range.start + 14] & 2 != 0
 }
 
 fn slots(memory: &MemoryDirectory, file: &str) {
@@ -283,6 +318,41 @@ pub(crate) fn lost(whole: &MemoryDirectory, damaged: &MemoryDirectory) -> BTreeS
         }
     }
     lost
+}
+
+/// What repair says where the chain before the first record of a segment is lost for good.
+const UNPROVEN: &str = "nothing proves the chain before its first record";
+
+/// Asserts that the repair `report` has left nothing wrong but a chain of which it said so, and
+/// nothing to be repaired.
+pub(crate) fn assert_sound_but(memory: &MemoryDirectory, report: &RepairReport, what: &str) {
+    let told = verify_on(memory, &VerifyOptions::new().chain(true), &|_| {});
+    let told = told.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let unproven = report.done.iter();
+    let unproven: Vec<_> = unproven
+        .filter(|step| step.problem.contains(UNPROVEN))
+        .map(|step| &step.file)
+        .collect();
+    let is_told = |finding: &&Finding| {
+        let mut told = unproven.iter();
+        let is_chain = finding.severity == Severity::Tampering;
+        is_chain && told.any(|file| finding.file.ends_with(file))
+    };
+    let wrong = told.findings.iter().filter(|finding| !is_told(finding));
+    assert_eq!(wrong.collect::<Vec<_>>(), [] as [&Finding; 0], "{what}");
+    let again = repair::plan_on(memory).expect("it can be planned again");
+    assert!(again.is_empty(), "{what}: {again:#?}");
+}
+
+/// Asserts that a repair has left nothing wrong but lost indexes, and nothing to be repaired.
+pub(crate) fn assert_sound(memory: &MemoryDirectory, what: &str) {
+    let told = verify_on(memory, &VerifyOptions::new().chain(true), &|_| {});
+    let told = told.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let is_index = |finding: &&Finding| finding.file.extension() == Some("idx".as_ref());
+    let wrong = told.findings.iter().filter(|finding| !is_index(finding));
+    assert_eq!(wrong.collect::<Vec<_>>(), [] as [&Finding; 0], "{what}");
+    let again = repair::plan_on(memory).expect("it can be planned again");
+    assert!(again.is_empty(), "{what}: {again:#?}");
 }
 
 /// Asserts that the queue opens as an undamaged one, and gives all that is not `lost`, with gaps

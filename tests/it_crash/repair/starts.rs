@@ -4,7 +4,9 @@
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{ErrorKind, Integrity, repair};
 
-use super::scene::{BLOCK, Forget, assert_whole, flip, footer, last, lost, make, zero};
+use super::scene::{
+    BLOCK, Forget, assert_sound_but, assert_whole, flip, footer, last, lost, make, zero,
+};
 use crate::support::contents;
 
 /// What is done to a segment of the given number.
@@ -105,8 +107,8 @@ fn what_stands_readable_in_a_segment_without_its_start_is_kept_or_repair_refuses
 fn is_repaired(whole: &MemoryDirectory, memory: &MemoryDirectory, what: &str) -> bool {
     let gone = lost(whole, memory);
     let found = contents(memory);
-    match repair::apply_on(memory) {
-        Ok(_) => {}
+    let report = match repair::apply_on(memory) {
+        Ok(report) => report,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
             assert!(error.to_string().contains("salvage"), "{what}: {error}");
@@ -127,7 +129,8 @@ fn is_repaired(whole: &MemoryDirectory, memory: &MemoryDirectory, what: &str) ->
             );
             return false;
         }
-    }
+    };
+    assert_sound_but(memory, &report, what);
     assert_whole(memory, &gone, what);
     true
 }
