@@ -34,11 +34,8 @@ pub(super) fn whole_gap(
     } = *beginning;
     let framing = header.framing();
     let from = data_start(framing);
-    let least = if gone.is_empty() {
-        from
-    } else {
-        from.plus(gap_bytes(framing))
-    };
+    let room = gap_bytes(framing);
+    let least = from.plus(if gone.is_empty() { 0 } else { room });
     let stop = member.stop.filter(|stop| *stop >= least);
     let end = stop.unwrap_or(least);
     let place = |next, chain| ControlPlace {
