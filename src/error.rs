@@ -96,7 +96,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// The queue was asked for with `open_existing` and is not there.
     NotFound,
-    /// The path holds something that is not a forebay queue.
+    /// The path is a file, or holds a backup, or a link is where a file of the queue belongs. A
+    /// directory with other files in it is no reason.
     Foreign,
     /// The handle was closed.
     Closed,

@@ -162,7 +162,7 @@ impl fmt::Display for Position {
 /// on after an unclean end do not share an epoch. A cleanly closed queue goes on in the epoch that
 /// it has: copies of one that both go on give the same ids to different records. `forebay backup`
 /// and restore, salvage and import give every copy an epoch of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(u64);
 
 impl Epoch {
@@ -197,6 +197,12 @@ impl Epoch {
     }
 }
 
+impl fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Epoch({self})")
+    }
+}
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -204,7 +210,7 @@ impl fmt::Display for Epoch {
 }
 
 /// The 128-bit identity of a queue, drawn when it is created and repeated in every file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct QueueId([u8; 16]);
 
 impl QueueId {
@@ -218,6 +224,12 @@ impl QueueId {
     #[must_use]
     pub const fn get(self) -> [u8; 16] {
         self.0
+    }
+}
+
+impl fmt::Debug for QueueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QueueId({self})")
     }
 }
 
@@ -267,5 +279,12 @@ mod tests {
         assert_eq!(Sequence::new(u64::MAX).plus(1), Sequence::new(u64::MAX));
         assert_eq!(Offset::new(3).since(Offset::new(9)), 0);
         assert_eq!(SegmentNumber::new(u64::MAX).following().get(), u64::MAX);
+    }
+
+    #[test]
+    fn what_is_printed_in_digits_is_debugged_in_the_same() {
+        let (queue, epoch) = (QueueId::new([0x1b; 16]), Epoch::new(0x1_f7a5_445c));
+        assert_eq!(format!("{epoch:?}"), "Epoch(00000001f7a5445c)");
+        assert_eq!(format!("{queue:?}"), format!("QueueId({queue})"));
     }
 }

@@ -69,13 +69,14 @@ impl<S: Slot + Clone> SlotFile<S> {
     /// The slot is durable on return; the file's name is once its folder is synced. A crash
     /// before that leaves the old file, or none.
     pub(crate) fn create(directory: &dyn Directory, name: &str, first: S) -> Result<Self> {
-        let file = replace_whole(directory, (&temporary(name), name), |file| {
+        replace_whole(directory, (&temporary(name), name), |file| {
             // Both slots get their block now, so that later updates need no space.
             file.write_at(&vec![0; narrow(Pair::<S>::FILE_BYTES)], 0)?;
             file.write_at(&first.encode(), Pair::<S>::offset(0).get())
         })?;
         Ok(Self {
-            file,
+            // Anew: the handle at hand has the name that is gone, and errors would say it.
+            file: directory.open(name, Access::Write)?,
             newest: first,
             current: 0,
             settled: Settled::Durable,
@@ -190,6 +191,11 @@ impl<S: Slot + Clone> SlotFile<S> {
     /// slot.
     pub(crate) fn is_durable(&self) -> bool {
         self.settled == Settled::Durable
+    }
+
+    /// Whether the file still has a name: one that was deleted takes every write all the same.
+    pub(crate) fn is_linked(&self) -> Result<bool> {
+        self.file.is_linked()
     }
 
     /// What the file holds now, read back.

@@ -218,9 +218,10 @@ impl<T, C: Codec<T>> EventBuffer<T, C> {
     }
 
     /// Hands events to `sink` in order until there is none or one is refused; returns how many
-    /// were accepted. An accepted event is removed before the next one is handed out; the refused
-    /// one stays and comes first the next time. With nothing waiting the sink is not called.
-    /// Events can be enqueued while the sink runs.
+    /// were accepted. Why one was refused is not told: [`drain_to`](Self::drain_to) and
+    /// [`send_to`](Self::send_to) do, in [`Sent::refused`](super::Sent::refused). An accepted event
+    /// is removed before the next one is handed out; the refused one stays and comes first the next
+    /// time. With nothing waiting the sink is not called. Events can be enqueued while the sink runs.
     ///
     /// # Durability
     ///

@@ -33,7 +33,7 @@ impl Consumer {
     /// [`ack_through`](Self::ack_through), and come again after [`rewind`](Self::rewind), or to the
     /// next handle. Empty when there is none yet, or when
     /// [`window_records`](super::ConsumerOptions::window_records) are out. What the queue gives up at
-    /// capacity while it is out is told as a gap, and counts as dropped.
+    /// capacity or for its age while it is out is told as a gap, and counts as dropped.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Consumer {
                 room = left;
             }
             let standing = self.reader.standing_at(span.offset);
-            self.window.hand_out(sequence, standing);
+            self.window.hand_out(sequence, span.header.time, standing);
             count += 1;
         }
         self.spans.truncate(count);
@@ -143,7 +143,9 @@ impl Consumer {
     }
 
     /// Hands records to `sink` in order, each acknowledged once it was accepted, until there is
-    /// none or one is refused. The refused one stays and comes first the next time. No lock is
+    /// none or one is refused. The refused one stays and comes first the next time. Its reason is not
+    /// kept: a sink that needs it notes it; of a buffer,
+    /// [`EventBuffer::drain_to`](crate::EventBuffer::drain_to) returns it. No lock is
     /// held while the sink runs. What [`next_batch`](Self::next_batch) has out comes again.
     ///
     /// # Durability

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::options::Filter;
 use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{CursorSlot, Defect, consumer_id};
 use crate::log::{Log, Place};
@@ -80,25 +81,22 @@ pub(super) fn refuse_filter(
     consumer: &str,
     path: &Path,
     slot: &CursorSlot,
-    wanted: [u8; 32],
+    wanted: &Filter,
 ) -> Result<()> {
-    if slot.filter == wanted {
+    if slot.filter == wanted.id() {
         return Ok(());
     }
+    let bound = if slot.filter == Filter::default().id() {
+        "every kind"
+    } else {
+        // The cursor says which ones with a hash alone.
+        "other kinds"
+    };
     let what = format!(
-        "the consumer {consumer:?} is bound to {} and was asked for with {}",
-        filter_name(slot.filter),
-        filter_name(wanted)
+        "the consumer {consumer:?} is bound to {bound} and was asked for with {wanted}; \
+         only remove_consumer ends what it is bound to, and its place with it"
     );
     Err(Error::at(ErrorKind::InvalidInput, what, path))
-}
-
-fn filter_name(filter: [u8; 32]) -> String {
-    if filter == [0; 32] {
-        return "every kind".to_owned();
-    }
-    let lead = filter.first_chunk().copied().unwrap_or_default();
-    format!("the kinds of filter {:016x}", u64::from_le_bytes(lead))
 }
 
 /// The error of a cursor that was good a moment ago.

@@ -16,7 +16,7 @@ impl Consumer {
         loop {
             let limit = self.readable()?;
             match self.reader.peek(limit)? {
-                Found::Record(span) if self.log.is_expired(span.header.time) => {
+                Found::Record(span) if self.is_expired(&span) => {
                     self.pass_expired(&span)?;
                 }
                 Found::Record(span) if self.is_due(&span) => {
@@ -58,21 +58,34 @@ impl Consumer {
         Ok(())
     }
 
-    /// Passes over a record that is too old. It is given up for all where nobody is behind it; who
-    /// is meets it in its own time, with what comes before.
+    /// Whether this record is too old, with all that is out before it. The clock may step back, and
+    /// what is out is given up only for its own age.
+    fn is_expired(&self, span: &Span) -> bool {
+        let time = span.header.time;
+        self.log.is_expired(time)
+            && (self.window.is_empty() || {
+                let youngest = self.window.youngest_below(span.header.sequence);
+                self.log.is_expired(time.max(youngest))
+            })
+    }
+
+    /// Passes over a record that is too old, and gives up what is out before it. It is given up for
+    /// all where nobody is behind this consumer; who is meets it in its own time.
     fn pass_expired(&mut self, span: &Span) -> Result<()> {
         let sequence = span.header.sequence;
         let after = Place::new(sequence.plus(1), None);
-        if self.window.is_empty() {
-            self.write_cursor(after, None)?;
-            if self.log.floor().sequence() >= sequence {
-                self.log.expire(after);
-            } else {
-                self.log.floor().move_consumer(&self.lease.name, after);
-            }
+        let out = self.window.run().frontier;
+        let from = out.map_or(sequence, |(frontier, _)| sequence.min(frontier));
+        let is_last = self.log.floor().sequence() >= self.cursor;
+        self.write_cursor(after, None)?;
+        self.window.forget_below(after.sequence);
+        if is_last {
+            self.log.expire(after);
+        } else {
+            self.log.floor().move_consumer(&self.lease.name, after);
         }
         self.reader.pass(span);
-        self.note_gap(Gap::new(sequence..after.sequence, GapReason::Expired));
+        self.note_gap(Gap::new(from..after.sequence, GapReason::Expired));
         Ok(())
     }
 

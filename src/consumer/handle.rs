@@ -23,6 +23,10 @@ use crate::sync::deadline_after;
 /// durable records are handed out; where written ones wait for a sync, reading syncs first. A
 /// consumer has one live handle at a time.
 ///
+/// There is no call to refuse one record: what is not acknowledged stays, and holds the cursor.
+/// [`rewind`](Consumer::rewind) hands out again all that is out and not acknowledged; a record that
+/// can never be taken is put elsewhere and then acknowledged.
+///
 /// # Examples
 ///
 /// ```
@@ -281,7 +285,9 @@ impl Consumer {
         }
     }
 
-    /// The ranges that this consumer did not get, since this was last called: each is told once.
+    /// The ranges that this consumer did not get, since this was last called: each is told once, but
+    /// damage behind a record that is out again where that is read again, after
+    /// [`rewind`](Self::rewind) or by the next handle.
     pub fn take_gaps(&mut self) -> Vec<Gap> {
         std::mem::take(&mut self.gaps)
     }

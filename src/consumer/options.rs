@@ -1,6 +1,7 @@
 //! What a consumer is: where it begins, which kinds it is given, how far it may read ahead.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -74,8 +75,9 @@ impl ConsumerOptions {
         self
     }
 
-    /// Gives the consumer the records of these kinds only. It is bound to them for ever: it can be
-    /// opened with the same kinds alone. Records of other kinds are passed over, and need nobody's
+    /// Gives the consumer the records of these kinds only. It is bound to them: it can be opened with
+    /// the same kinds alone, until [`remove_consumer`](crate::Queue::remove_consumer) ends it with
+    /// its place. Records of other kinds are passed over, and need nobody's
     /// acknowledgement from it. Default: every kind. No kind at all is an error when it is used.
     pub fn kinds(mut self, kinds: impl IntoIterator<Item = u16>) -> Self {
         self.filter = Filter {
@@ -152,5 +154,18 @@ impl Filter {
     /// What a cursor file says of it.
     pub(super) fn id(&self) -> [u8; 32] {
         self.kinds.as_ref().map_or([0; 32], filter_id)
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(kinds) = &self.kinds else {
+            return f.write_str("every kind");
+        };
+        f.write_str("the kinds")?;
+        for (at, kind) in kinds.iter().enumerate() {
+            write!(f, "{} {kind}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }

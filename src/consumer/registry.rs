@@ -237,7 +237,7 @@ impl Lease {
             Err(error) => return Err(error.clone()),
         };
         let effective = effective(log, &self.name, &path, &slot)?;
-        refuse_filter(&self.name, &path, &slot, options.filter.id())?;
+        refuse_filter(&self.name, &path, &slot, &options.filter)?;
         Ok(effective)
     }
 

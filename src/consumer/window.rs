@@ -21,6 +21,8 @@ pub(super) struct Window {
 #[derive(Clone, Copy, Debug)]
 struct Out {
     standing: Standing,
+    /// When it was enqueued.
+    time: u64,
     acknowledged: bool,
 }
 
@@ -52,10 +54,11 @@ impl Window {
     }
 
     /// The record `sequence` is out now, if it was not before.
-    pub(super) fn hand_out(&mut self, sequence: Sequence, standing: Standing) {
+    pub(super) fn hand_out(&mut self, sequence: Sequence, time: u64, standing: Standing) {
         if let Err(at) = self.place(sequence) {
             let out = Out {
                 standing,
+                time,
                 acknowledged: false,
             };
             self.out.insert(at, (sequence, out));
@@ -116,6 +119,12 @@ impl Window {
         drop(self.out.drain(..below));
     }
 
+    /// When the youngest of what is out before `sequence` was enqueued.
+    pub(super) fn youngest_below(&self, sequence: Sequence) -> u64 {
+        let below = self.out.iter().take_while(|(at, _)| *at < sequence);
+        below.map(|(_, out)| out.time).max().unwrap_or_default()
+    }
+
     pub(super) fn clear(&mut self) {
         self.out.clear();
     }
@@ -138,7 +147,7 @@ mod tests {
     fn window(sequences: std::ops::Range<u64>) -> Window {
         let mut window = Window::default();
         for sequence in sequences {
-            window.hand_out(Sequence::new(sequence), None);
+            window.hand_out(Sequence::new(sequence), 0, None);
         }
         window
     }
@@ -164,7 +173,7 @@ mod tests {
     fn records_that_come_late_stand_where_they_belong() {
         let mut window = window(4..6);
         for late in [1, 3, 2] {
-            window.hand_out(Sequence::new(late), None);
+            window.hand_out(Sequence::new(late), 0, None);
         }
         window.acknowledge_through(Sequence::new(2));
         assert_eq!((window.run().records, frontier(&window)), (2, Some(3)));
@@ -177,7 +186,7 @@ mod tests {
     fn what_is_handed_out_again_stays_acknowledged() {
         let mut window = window(0..2);
         window.acknowledge(Sequence::new(1));
-        window.hand_out(Sequence::new(1), None);
+        window.hand_out(Sequence::new(1), 0, None);
         assert!(window.is_acknowledged(Sequence::new(1)));
         window.forget_below(Sequence::new(1));
         assert_eq!(window.len(), 1);

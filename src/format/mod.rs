@@ -33,8 +33,8 @@ pub(crate) use keys::{KEY_BYTES, Key, KeyEntry, KeyFile};
 pub(crate) use names::{
     CURSORS, IDENTITY, KEYS, LOCK, MANIFEST, QUARANTINE, SEGMENTS, SNAPSHOTS, STATE, SegmentFile,
     consumer_of, cursor_file, hexadecimal, is_segment_number, is_unfinished_snapshot,
-    quarantined_snapshot, segment_file, snapshot_file, snapshot_of, temporary, unfinished_snapshot,
-    valid_consumer_name,
+    quarantined_snapshot, segment_file, snapshot_file, snapshot_of, temporary, unfinished_index_of,
+    unfinished_snapshot, valid_consumer_name,
 };
 pub(crate) use segment_header::SegmentHeader;
 pub(crate) use slot::{Pair, Slot};

@@ -91,6 +91,13 @@ pub(crate) fn temporary(path: &str) -> String {
     format!("{path}{TEMPORARY_SUFFIX}")
 }
 
+/// The segment for which the file named `name` (without its folder) was to become an index.
+pub(crate) fn unfinished_index_of(name: &str) -> Option<SegmentNumber> {
+    let file = SegmentFile::parse(name.strip_suffix(TEMPORARY_SUFFIX)?);
+    file.filter(|(_, file)| *file == SegmentFile::Index)
+        .map(|(number, _)| number)
+}
+
 /// The path of a published snapshot inside the queue's directory.
 pub(crate) fn snapshot_file(snapshot: &str) -> String {
     format!("{SNAPSHOTS}/{snapshot}{SNAPSHOT_SUFFIX}")

@@ -228,7 +228,7 @@ fn refuse(
     }
 }
 
-/// Deletes what an interrupted reclaim has left.
+/// Deletes what an interrupted reclaim has left, and what an interrupted write of an index has.
 fn sweep(directory: &dyn Directory, found: &Survey, first: SegmentNumber) -> Result<()> {
     let mut swept = false;
     for number in &found.trash {
@@ -242,6 +242,10 @@ fn sweep(directory: &dyn Directory, found: &Survey, first: SegmentNumber) -> Res
     }
     for number in &found.orphans {
         directory.remove(&segment_file(*number, SegmentFile::Index))?;
+        swept = true;
+    }
+    for number in &found.unfinished_indexes {
+        directory.remove(&temporary(&segment_file(*number, SegmentFile::Index)))?;
         swept = true;
     }
     if swept {

@@ -65,11 +65,13 @@ impl State {
 
     /// Makes what was written last durable.
     pub(super) fn sync(&mut self) -> Result<()> {
+        self.check_linked()?;
         self.check_opener()?;
         self.slots.sync()
     }
 
     fn commit(&mut self, slot: StateSlot) -> Result<()> {
+        self.check_linked()?;
         self.check_opener()?;
         self.slots.commit(slot)
     }
@@ -126,6 +128,16 @@ impl State {
             slot.floor = slot.floor.max(floor).min(end.next);
         });
         self.commit(slot)
+    }
+
+    /// Fails when the file was deleted: what is written goes nowhere, and no call fails.
+    fn check_linked(&self) -> Result<()> {
+        if self.slots.is_linked()? {
+            return Ok(());
+        }
+        let what = "the file was deleted, and its directory with it if that is gone, too; \
+                    what was enqueued since is lost";
+        Err(Error::at(ErrorKind::Poisoned, what, self.slots.path()))
     }
 
     /// Fails when the file holds what somebody else wrote.

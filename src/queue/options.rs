@@ -215,7 +215,8 @@ impl QueueOptions {
         self
     }
 
-    /// Opens the queue in the directory `path`.
+    /// Opens the queue in the directory `path`. Other files there are left alone: a queue is made
+    /// among them.
     ///
     /// # Durability
     ///
@@ -225,7 +226,7 @@ impl QueueOptions {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for an option out of range; [`ErrorKind::Foreign`] where
-    /// something else is; [`ErrorKind::NotFound`] with `open_existing`; [`ErrorKind::Locked`] while
+    /// a file or a backup is; [`ErrorKind::NotFound`] with `open_existing`; [`ErrorKind::Locked`] while
     /// another handle has it; [`ErrorKind::UnsupportedVersion`] for a later format;
     /// [`ErrorKind::Corrupt`] where the damage leaves nothing to go on, or any damage is known and
     /// the policy is [`CorruptionPolicy::RefuseOpen`]; [`ErrorKind::Io`]. Nothing is changed then.

@@ -10,6 +10,7 @@ use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{
     CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE, SEGMENTS, STATE,
     SegmentFile, SegmentHeader, Start, StateSlot, consumer_of, cursor_file, is_zero, segment_file,
+    unfinished_index_of,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::{
@@ -36,6 +37,8 @@ pub(crate) struct Survey {
     pub(crate) trash: Vec<SegmentNumber>,
     /// Index files without their segment.
     pub(crate) orphans: Vec<SegmentNumber>,
+    /// What was to become an index, and did not.
+    pub(crate) unfinished_indexes: Vec<SegmentNumber>,
     pub(crate) cursors: Vec<CursorFact>,
     /// The largest epoch seen anywhere.
     pub(crate) epoch: Epoch,
@@ -94,6 +97,7 @@ pub(crate) fn survey(directory: &dyn Directory) -> Result<Survey> {
         highest: SegmentNumber::NONE,
         trash: Vec::new(),
         orphans: Vec::new(),
+        unfinished_indexes: Vec::new(),
         cursors: Vec::new(),
         epoch: Epoch::default(),
         watermark: Sequence::ZERO,
@@ -131,6 +135,7 @@ fn read_identity(
 
 fn list_segments(directory: &dyn Directory, survey: &mut Survey) -> Result<()> {
     for name in list_if_there(directory, SEGMENTS)? {
+        survey.unfinished_indexes.extend(unfinished_index_of(&name));
         let Some((number, file)) = SegmentFile::parse(&name) else {
             continue;
         };

@@ -63,7 +63,12 @@ pub(crate) fn write_index(
     let unfinished = temporary(&name);
     directory.remove(&unfinished)?;
     let file = directory.create(&unfinished)?;
-    file.write_at(&header.encode(&index.entries), 0)?;
+    let written = file.write_at(&header.encode(&index.entries), 0);
+    if written.is_err() {
+        // Where the device is full, what was begun is in the way. Opening deletes what stays.
+        directory.remove(&unfinished).ok();
+    }
+    written?;
     directory.rename(&unfinished, &name)
 }
 

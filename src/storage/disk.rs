@@ -362,6 +362,14 @@ impl File for DiskFile {
         super::rewrite::rewrite_past_cache(self, &self.file, range)
     }
 
+    #[cfg(unix)]
+    fn is_linked(&self) -> Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let metadata = self.file.metadata();
+        Ok(metadata.map_err(failed("look at", &self.path))?.nlink() > 0)
+    }
+
     fn length(&self) -> Result<u64> {
         let metadata = self
             .file

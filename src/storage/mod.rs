@@ -159,6 +159,11 @@ pub trait File: Debug + Send + Sync {
         rewrite::rewrite_through_cache(self, range)
     }
 
+    /// Whether the file still has a name, where the storage can tell.
+    fn is_linked(&self) -> Result<bool> {
+        Ok(true)
+    }
+
     /// The file's length in bytes.
     fn length(&self) -> Result<u64>;
 
@@ -247,13 +252,12 @@ pub(crate) fn replace_whole(
     directory: &dyn Directory,
     (unfinished, name): (&str, &str),
     write: impl FnOnce(&Arc<dyn File>) -> Result<()>,
-) -> Result<Arc<dyn File>> {
+) -> Result<()> {
     directory.remove(unfinished)?;
     let file = directory.create(unfinished)?;
     write(&file)?;
     file.sync()?;
-    directory.rename(unfinished, name)?;
-    Ok(file)
+    directory.rename(unfinished, name)
 }
 
 /// Reads `length` bytes of `file` from `offset`; fewer where the file ends before.

@@ -356,12 +356,12 @@ fn keys_are_durable_before_the_state_gives_their_segments_up() {
     assert_order(
         &calls(&storage),
         &[
-            "SyncFile cursors/c.cursor.tmp",
+            "SyncFile cursors/c.cursor",
             "Write KEYS.tmp",
             "SyncFile KEYS.tmp",
             "Rename KEYS.tmp -> KEYS",
             "SyncFolder ",
-            "SyncFile STATE.tmp",
+            "SyncFile STATE",
             "Rename segments/0000000000000001.log -> segments/0000000000000001.trash",
         ],
     );

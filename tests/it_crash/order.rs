@@ -283,7 +283,7 @@ fn close_makes_everything_durable_before_the_state_says_so() {
     let is_state = |call: &String| call.starts_with("Write STATE");
     let last = calls.iter().rposition(is_state).expect("close writes it");
     assert!(at(&calls, &format!("SyncFile {}", segment(1)), 0) < last);
-    assert!(at(&calls, "SyncFile cursors/c.cursor.tmp", 0) < last);
+    assert!(at(&calls, "SyncFile cursors/c.cursor", 0) < last);
     assert!(
         calls[last + 1..]
             .iter()

@@ -87,7 +87,7 @@ fn after_a_failed_folder_sync_nothing_is_written_again() {
 
 #[test]
 fn after_a_failed_cursor_sync_nothing_is_written_again() {
-    assert_silence_after(CallKind::SyncFile, Some("cursors/c.cursor.tmp"), |queue| {
+    assert_silence_after(CallKind::SyncFile, Some("cursors/c.cursor"), |queue| {
         queue.reclaim().expect_err("the sync fails");
     });
 }

@@ -1,10 +1,11 @@
 //! What a consumer did not get, told once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use forebay::{Consumer, GapReason, Overflow, QueueOptions, Retention};
 
-use crate::scene::{Clock, at, drain, drain_exactly, enqueue, folder, quick};
+use crate::scene::{Clock, Recorder, at, drain, drain_exactly, enqueue, folder, quick};
 
 fn gaps(consumer: &mut Consumer) -> Vec<(u64, u64, GapReason)> {
     let range = |gap: &forebay::Gap| (gap.range.start.get(), gap.range.end.get(), gap.reason);
@@ -176,5 +177,82 @@ fn going_back_keeps_nothing_from_being_deleted_and_tells_what_is_missing() -> fo
     assert!(begin <= 60, "60 is still needed");
     drain_exactly(&mut consumer, begin..400)?;
     assert_eq!(gaps(&mut consumer), [(0, begin, GapReason::Reclaimed)]);
+    Ok(())
+}
+
+/// Records too old behind one that is out take it with them: each is counted and told once.
+#[test]
+fn what_expires_behind_a_record_that_is_out_is_counted_and_told_once() -> forebay::Result<()> {
+    let folder = folder();
+    let clock = Clock::new();
+    let recorder = Recorder::new();
+    let options = quick()
+        .host(clock.clone())
+        .listener(Arc::<Recorder>::clone(&recorder))
+        .max_age(Duration::from_mins(1));
+    let queue = options.open(folder.path().join("q"))?;
+    let mut consumer = queue.consumer("a")?;
+    enqueue(&queue, 0..4)?;
+    assert_eq!(consumer.next_batch(1)?.len(), 1);
+    clock.advance(Duration::from_secs(61));
+    assert!(consumer.peek()?.is_none());
+    assert_eq!(gaps(&mut consumer), [(0, 4, GapReason::Expired)]);
+    consumer.rewind();
+    assert!(consumer.peek()?.is_none());
+    assert_eq!(gaps(&mut consumer), [], "told is told");
+    consumer.ack(at(0))?;
+    let stats = queue.stats()?;
+    assert_eq!((stats.enqueued, stats.delivered, stats.dropped), (4, 0, 4));
+    assert_eq!(recorder.counts(), (4, 4, 0));
+    assert_eq!(consumer.lag()?.records, 0);
+    Ok(())
+}
+
+/// The clock may step back: a record that is out and not too old is not given up with one behind it.
+#[test]
+fn a_record_that_is_out_and_young_holds_what_is_behind_it() -> forebay::Result<()> {
+    let folder = folder();
+    let clock = Clock::at(1_000_000_000_000);
+    let options = quick().host(clock.clone()).max_age(Duration::from_mins(1));
+    let queue = options.open(folder.path().join("q"))?;
+    let mut consumer = queue.consumer("a")?;
+    enqueue(&queue, 0..1)?;
+    clock.set(900_000_000_000);
+    enqueue(&queue, 1..2)?;
+    clock.set(1_000_000_000_000);
+    assert_eq!(consumer.next_batch(1)?.len(), 1);
+    assert_eq!(consumer.peek()?.map(|record| record.sequence), Some(at(1)));
+    consumer.ack(at(0))?;
+    assert!(consumer.peek()?.is_none());
+    assert_eq!(gaps(&mut consumer), [(1, 2, GapReason::Expired)]);
+    let stats = queue.stats()?;
+    assert_eq!((stats.enqueued, stats.delivered, stats.dropped), (2, 1, 1));
+    Ok(())
+}
+
+/// One who is behind loses nothing to one who is ahead, and what both give up counts once.
+#[test]
+fn what_two_consumers_find_expired_counts_once() -> forebay::Result<()> {
+    let folder = folder();
+    let clock = Clock::new();
+    let options = quick().host(clock.clone()).max_age(Duration::from_mins(1));
+    let queue = options.open(folder.path().join("q"))?;
+    let (mut ahead, mut behind) = (queue.consumer("ahead")?, queue.consumer("behind")?);
+    enqueue(&queue, 0..6)?;
+    ahead.next_batch(2)?;
+    ahead.ack_through(at(1))?;
+    assert_eq!(ahead.next_batch(2)?.len(), 2);
+    assert_eq!(behind.next_batch(1)?.len(), 1);
+    clock.advance(Duration::from_secs(61));
+    assert!(ahead.peek()?.is_none());
+    assert_eq!(gaps(&mut ahead), [(2, 6, GapReason::Expired)]);
+    assert_eq!(queue.stats()?.dropped, 0, "one is behind");
+    behind.ack(at(0))?;
+    assert!(behind.peek()?.is_none());
+    assert_eq!(gaps(&mut behind), [(1, 6, GapReason::Expired)]);
+    ahead.rewind();
+    assert!(ahead.peek()?.is_none());
+    assert_eq!(gaps(&mut ahead), []);
+    assert_eq!(queue.stats()?.dropped, 5);
     Ok(())
 }

@@ -136,3 +136,20 @@ fn a_record_of_another_kind_that_is_acknowledged_by_number_is_passed() -> foreba
     assert_eq!(consumer.peek()?.map(|record| record.sequence), Some(at(15)));
     Ok(())
 }
+
+#[test]
+fn a_refusal_for_other_kinds_names_those_asked_for_and_the_way_out() -> forebay::Result<()> {
+    let folder = folder();
+    let queue = quick().open(folder.path().join("q"))?;
+    drop(queue.consumer_with("a", &of(&[1]))?);
+    let other = refused(
+        queue.consumer_with("a", &of(&[7, 3])),
+        ErrorKind::InvalidInput,
+    );
+    let text = other.to_string();
+    assert!(text.contains("asked for with the kinds 3, 7"), "{text}");
+    assert!(text.contains("remove_consumer"), "{text}");
+    let every = refused(queue.consumer("a"), ErrorKind::InvalidInput).to_string();
+    assert!(every.contains("asked for with every kind"), "{every}");
+    Ok(())
+}

@@ -226,3 +226,18 @@ fn a_buffer_over_a_closed_queue_says_so() -> forebay::Result<()> {
     refused(buffer.skip(), ErrorKind::Closed);
     Ok(())
 }
+
+/// A program that cleans up may delete a directory under an open queue: no write fails then.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_queue_whose_directory_was_deleted_says_so_when_it_is_closed() -> forebay::Result<()> {
+    let folder = folder();
+    let path = folder.path().join("q");
+    let queue = quick().open(&path)?;
+    queue.enqueue(b"a")?;
+    queue.sync()?;
+    std::fs::remove_dir_all(&path).expect("can be deleted");
+    let error = refused(queue.close(), ErrorKind::Poisoned);
+    assert!(error.to_string().contains("deleted"), "{error}");
+    Ok(())
+}

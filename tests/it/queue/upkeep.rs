@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use forebay::storage::Directory as _;
+use forebay::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{Preallocate, Queue, Retention};
 
@@ -190,6 +192,61 @@ fn sequences_go_on_after_everything_was_reclaimed() -> forebay::Result<()> {
         drain_exactly(&mut queue.consumer("a")?, 500..600)?;
         let first = new.next_sequence().get();
         drain_exactly(&mut new, first..600)?;
+    }
+    Ok(())
+}
+
+/// An index is written under another name first, and a full disk may have ended that.
+#[test]
+fn opening_deletes_what_was_to_be_an_index() -> forebay::Result<()> {
+    let folder = folder();
+    let path = folder.path().join("q");
+    let queue = quick().open(&path)?;
+    enqueue(&queue, 0..20)?;
+    queue.close()?;
+    let ours = ["0000000000000001.idx.tmp", "0000000000000006.idx.tmp"];
+    for name in ours.into_iter().chain(["notes.idx.tmp"]) {
+        std::fs::write(path.join("segments").join(name), "begun").expect("can be written");
+    }
+    let queue = quick().open(&path)?;
+    let left = files(&path);
+    assert!(left.contains(&"notes.idx.tmp".to_owned()), "{left:?}");
+    assert!(!left.iter().any(|name| ours.contains(&&**name)), "{left:?}");
+    queue.close()
+}
+
+#[test]
+fn an_index_that_cannot_be_written_leaves_nothing_behind() -> forebay::Result<()> {
+    let storage = FaultyDirectory::over_memory(MemoryDirectory::new());
+    let queue = quick().open_on(Arc::new(storage.clone()))?;
+    enqueue(&queue, 0..20)?;
+    let unfinished = "segments/0000000000000001.idx.tmp";
+    storage.plan(Fault::nth_of(1, &[CallKind::Write], Failure::Full).on(unfinished));
+    queue.close()?;
+    assert_eq!(storage.failures(), 1);
+    let left = storage.list("segments")?;
+    assert_eq!(left, ["0000000000000001.log"]);
+    Ok(())
+}
+
+/// It is written under another name first, which is gone when something fails later.
+#[test]
+fn an_error_names_the_file_that_is_there() -> forebay::Result<()> {
+    for name in ["STATE", "cursors/a.cursor"] {
+        let storage = FaultyDirectory::over_memory(MemoryDirectory::new());
+        let queue = quick().open_on(Arc::new(storage.clone()))?;
+        let mut consumer = queue.consumer("a")?;
+        enqueue(&queue, 0..20)?;
+        queue.sync()?;
+        storage.plan(Fault::nth_of(1, &[CallKind::Write], Failure::Io).on(name));
+        let acknowledged = consumer.ack_through(at(3));
+        drop(consumer);
+        let error = match (acknowledged, queue.close()) {
+            (Err(error), _) | (Ok(()), Err(error)) => error,
+            (Ok(()), Ok(())) => panic!("{name}: nothing failed"),
+        };
+        let text = error.to_string();
+        assert!(text.contains(name) && !text.contains(".tmp"), "{text}");
     }
     Ok(())
 }

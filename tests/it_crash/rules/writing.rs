@@ -78,7 +78,7 @@ fn an_ack_that_met_a_full_disk_can_be_made_again() {
         fill(&queue, 5, 100);
         let mut consumer = queue.consumer("c").expect("a new consumer");
         let fault = Fault::nth_of(1, &[CallKind::Write], Failure::TornFull { bytes });
-        storage.plan(fault.on("cursors/c.cursor.tmp"));
+        storage.plan(fault.on("cursors/c.cursor"));
         let error = consumer
             .ack_through(Sequence::new(2))
             .expect_err("the slot does not fit");

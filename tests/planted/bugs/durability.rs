@@ -237,4 +237,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "self.inner.log.durable() >= self.sequence",
         killer: "it_crash planted_gaps::held::a_ticket_is_not_true_before_its_sync_ends",
     },
+    Bug {
+        name: "deleted-queue-goes-on",
+        breaks: "A1",
+        file: "log/state.rs",
+        within: "fn check_linked(",
+        find: "self.slots.is_linked()?",
+        replace: "true",
+        killer: "it queue::closing::a_queue_whose_directory_was_deleted_says_so_when_it_is_closed",
+    },
 ];
