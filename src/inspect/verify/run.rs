@@ -25,6 +25,7 @@ use super::walk::{Orders, Walked};
 use crate::error::Result;
 use crate::format::{Chain, Integrity, STATE, StateSlot};
 use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::recovery::refuse_backup;
 use crate::storage::{Directory, DiskDirectory, Lenient};
 
 /// How often the walks are joined where something is wrong.
@@ -129,6 +130,7 @@ pub fn verify_on(
         witness.judge(anchor)
     });
     let unreadable = directory.noted();
+    let opening = refuse_backup(medium).and(ground.opening);
     findings.splice(0..0, unreadable.iter().map(Finding::of_unreadable));
     Ok(Verification {
         path: directory.path().to_path_buf(),
@@ -146,7 +148,7 @@ pub fn verify_on(
         quarantined: count_quarantine(medium)?,
         findings,
         unreadable,
-        opening: ground.opening,
+        opening,
         elapsed: started.elapsed(),
     })
 }
