@@ -12,6 +12,7 @@ mod golden;
 mod import_sqlite;
 mod look;
 mod names;
+mod remedies;
 mod repair;
 mod salvage;
 mod scenes;

@@ -6,7 +6,7 @@ use forebay::inspect::inspect;
 use forebay::{Batch, Error, ErrorKind, Follower, Sequence, Start};
 
 use crate::failure::Failure;
-use crate::note;
+use crate::{note, start};
 
 /// Records asked for at once; a batch is rarely so long, as it comes from one read.
 const BATCH_RECORDS: u64 = 1 << 16;
@@ -31,10 +31,10 @@ impl Reading {
         };
         let follower = opened.map_err(|error| {
             if error.kind() != ErrorKind::NotFound {
-                return error;
+                return start::refused(error);
             }
             // A queue that lost its identity looks to a follower like one that is not made yet.
-            inspect(path).err().unwrap_or(error)
+            Failure::Queue(inspect(path).err().unwrap_or(error))
         })?;
         Ok(Self {
             follower,
