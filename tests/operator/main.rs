@@ -8,6 +8,7 @@ mod dead_letters;
 mod dump;
 mod exchange;
 mod golden;
+mod help;
 #[cfg(feature = "sqlite")]
 mod import_sqlite;
 mod look;
