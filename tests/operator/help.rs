@@ -43,8 +43,8 @@ fn assert_tells(command: &[&str]) {
         assert_tells(&[command, place, &[name]].concat());
     }
     let has_json = help.lines().any(|line| line.starts_with("      --json"));
-    let has_fields = help.contains("\nFields of the JSON object");
-    assert_eq!(has_json, has_fields, "{command:?}: {help}");
+    let has_fields = help.contains("\nFields of ");
+    assert!(has_fields || !has_json, "{command:?}: {help}");
     let needs_none = !below.is_empty() || WITHOUT_JSON.contains(&command[0]);
     assert_eq!(has_json, !needs_none, "{command:?}: {help}");
 }

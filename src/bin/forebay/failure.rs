@@ -50,8 +50,8 @@ impl Failure {
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Queue(error) if is_forbidden(error) => Some(
-                "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs no \
-                 permission to write",
+                "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs \
+                 permission to read alone",
             ),
             Self::Queue(error) if is_of_medium(error) => Some(
                 "the medium does not give back its bytes: `forebay verify` tells which, `forebay \

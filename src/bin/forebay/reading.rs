@@ -6,7 +6,7 @@ use forebay::inspect::inspect;
 use forebay::{Batch, Error, ErrorKind, Follower, Sequence, Start};
 
 use crate::failure::Failure;
-use crate::{note, start};
+use crate::note;
 
 /// Records asked for at once; a batch is rarely so long, as it comes from one read.
 const BATCH_RECORDS: u64 = 1 << 16;
@@ -29,12 +29,14 @@ impl Reading {
         } else {
             Follower::open_from(path, start)
         };
-        let follower = opened.map_err(|error| {
-            if error.kind() != ErrorKind::NotFound {
-                return start::refused(error);
-            }
+        let follower = opened.map_err(|error| match error.kind() {
             // A queue that lost its identity looks to a follower like one that is not made yet.
-            Failure::Queue(inspect(path).err().unwrap_or(error))
+            ErrorKind::NotFound => Failure::Queue(inspect(path).err().unwrap_or(error)),
+            ErrorKind::OutOfRange => Failure::Input {
+                what: error.to_string(),
+                remedy: "name a sequence up to that one, or a time with --since",
+            },
+            _ => Failure::Queue(error),
         })?;
         Ok(Self {
             follower,
