@@ -94,7 +94,6 @@ pub fn verify_on(
         ground.open_strictly(medium);
     }
     let members = members(directory, &ground)?;
-    let chained = ground.identity.integrity == Integrity::Chained;
     let anchor = options.wanted_anchor();
     let marks: Vec<Sequence> = [
         anchor.map(|anchor| anchor.sequence),
@@ -105,7 +104,7 @@ pub fn verify_on(
     .collect();
     let orders = Orders {
         durable: ground.durable,
-        chain: options.wants_chain() && chained,
+        chain: options.wants_chain() && ground.identity.integrity == Integrity::Chained,
         gentle: options.is_gentle(ground.is_closed()),
         marks: &marks,
     };
