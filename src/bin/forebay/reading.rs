@@ -29,14 +29,18 @@ impl Reading {
         } else {
             Follower::open_from(path, start)
         };
-        let follower = opened.map_err(|error| match error.kind() {
+        let follower = opened.map_err(|error| {
+            if error.kind() == ErrorKind::OutOfRange {
+                return Failure::Input {
+                    what: error.to_string(),
+                    remedy: "name a sequence up to that one, or a time with --since",
+                };
+            }
+            if error.kind() != ErrorKind::NotFound {
+                return Failure::Queue(error);
+            }
             // A queue that lost its identity looks to a follower like one that is not made yet.
-            ErrorKind::NotFound => Failure::Queue(inspect(path).err().unwrap_or(error)),
-            ErrorKind::OutOfRange => Failure::Input {
-                what: error.to_string(),
-                remedy: "name a sequence up to that one, or a time with --since",
-            },
-            _ => Failure::Queue(error),
+            Failure::Queue(inspect(path).err().unwrap_or(error))
         })?;
         Ok(Self {
             follower,
