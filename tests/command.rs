@@ -136,6 +136,31 @@ fn enqueue_tells_count_and_rate() {
 }
 
 #[test]
+fn enqueue_tells_a_program_which_sequences_its_lines_got() {
+    let shell = Shell::new();
+    for (input, first, next, bytes) in [
+        (&b"one\ntwo\n"[..], 0, 2, 8),
+        (b"", 2, 2, 0),
+        (b"three\n\nfive", 2, 5, 11),
+    ] {
+        let output = shell.run(&["enqueue", "q", "--json"], input);
+        assert_eq!(said(&output), "");
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let number = |name: &str| told[name].as_u64().expect("a number");
+        assert_eq!((number("first"), number("next")), (first, next), "{told}");
+        assert_eq!(number("records"), next - first, "{told}");
+        assert_eq!(number("bytes"), bytes, "{told}");
+        assert!(told["elapsed_seconds"].is_f64(), "{told}");
+    }
+    let output = shell.run(
+        &["enqueue", "q", "--json", "--max-record-bytes", "2"],
+        b"long\n",
+    );
+    assert_fails(&output, 2, &["in the queue before it: 0 lines"]);
+    assert_eq!(output.stdout, b"");
+}
+
+#[test]
 fn a_slow_producer_s_line_is_durable_before_the_next_comes() {
     let shell = Shell::new();
     let mut child = shell.start(&["enqueue", "q"]);
@@ -277,7 +302,7 @@ fn stats_of_a_damaged_queue_show_it_and_exit_with_1() {
 fn errors_say_what_is_wrong_and_exit_with_2() {
     let shell = Shell::new();
     let output = shell.run(&["drain", "none"], b"");
-    assert_fails(&output, 2, &["none", "forebay enqueue"]);
+    assert_fails(&output, 2, &["none", "check the path"]);
     assert!(!shell.path("none").exists());
     assert_fails(&shell.run(&["stats", "none"], b""), 2, &["none"]);
 
@@ -300,26 +325,6 @@ fn errors_say_what_is_wrong_and_exit_with_2() {
     shell.output(&["enqueue", "q"], b"x\n");
     let output = shell.run(&["drain", "q", "--consumer", "../x"], b"");
     assert_fails(&output, 2, &["../x"]);
-}
-
-#[test]
-fn every_subcommand_has_an_example_in_its_help() {
-    let shell = Shell::new();
-    for command in [
-        "enqueue",
-        "drain",
-        "stats",
-        "ls",
-        "consumers",
-        "demo",
-        "completions",
-        "man",
-    ] {
-        let help = shell.output(&[command, "--help"], b"");
-        let help = String::from_utf8(help).expect("text");
-        let example = format!("Example:\n  forebay {command}");
-        assert!(help.contains(&example), "{help}");
-    }
 }
 
 #[test]

@@ -25,8 +25,11 @@ pub struct Inspection {
     pub epoch: Epoch,
     /// What opening would report and do if it came now, with the default policy; its `epoch` is
     /// the one found and its `elapsed` how long looking took. `clean` is false while a writer has
-    /// the queue open and has enqueued, as well as after a kill.
+    /// the queue open and has enqueued, as well as after a kill. Of a backup it is what opening the
+    /// restored queue comes to: the backup itself is refused.
     pub opening: RecoveryReport,
+    /// Whether this is a backup, or what was to be one.
+    pub backup: bool,
     /// The oldest record that can be read.
     pub first: Sequence,
     /// The sequence that the next record gets.

@@ -17,7 +17,9 @@ use super::settled::{Glance, settled_glance};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{End, Identity};
 use crate::position::Sequence;
-use crate::recovery::{CorruptionPolicy, Plan, RecoveryReport, Refusal, Survey, make_plan, survey};
+use crate::recovery::{
+    CorruptionPolicy, Plan, RecoveryReport, Refusal, Survey, is_backup, make_plan, survey,
+};
 use crate::storage::{Directory, DiskDirectory};
 
 /// What one look decides.
@@ -112,6 +114,7 @@ pub fn inspect_on(directory: &dyn Directory) -> Result<Inspection> {
         quarantine_bytes: disk.quarantine,
         free_bytes: disk.free,
         opening: look.opening,
+        backup: is_backup(directory)?,
         segments,
         consumers,
         snapshots,

@@ -17,16 +17,16 @@ use super::{Host, Log, Preallocate, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Listener;
 use crate::format::{
-    CURSORS, Framing, IDENTITY, Identity, LOCK, MANIFEST, SEGMENTS, STATE, SegmentFile, StateSlot,
-    segment_file, temporary,
+    CURSORS, Framing, IDENTITY, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot,
+    segment_file,
 };
 use crate::position::{Epoch, QueueId, SegmentNumber};
 use crate::recovery::{
     CursorFact, Plan, RecoveryReport, Refusal, Survey, apply_recovery, create_queue, make_plan,
-    survey,
+    refuse_backup, survey,
 };
 use crate::slots::SlotFile;
-use crate::storage::{Access, Directory, Filesystem, Lock, open_if_there};
+use crate::storage::{Directory, Filesystem, Lock};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Condvar, Mutex};
 
@@ -108,19 +108,6 @@ pub(crate) fn open(means: Means, settings: Settings) -> Result<Opened> {
         report,
         cursors: found.cursors,
     })
-}
-
-/// Refuses a backup, finished or not: what was enqueued into it would get ids that the queue which
-/// was copied gives to other records.
-fn refuse_backup(directory: &dyn Directory) -> Result<()> {
-    for name in [MANIFEST.to_owned(), temporary(MANIFEST)] {
-        if open_if_there(directory, &name, Access::Read)?.is_some() {
-            let what = "a backup is here, or what was to be one; a queue is made of a finished one \
-                        by restoring it to another place";
-            return Err(Error::at(ErrorKind::Foreign, what, directory.path()));
-        }
-    }
-    Ok(())
 }
 
 /// Whether a queue, or what is left of one, is in the directory. Nothing is touched, nor locked.

@@ -5,12 +5,14 @@
 //! facts and decides the same.
 
 mod apply;
+mod copy;
 mod plan;
 mod report;
 mod survey;
 mod walk;
 
 pub(crate) use apply::{apply_recovery, create_queue};
+pub(crate) use copy::{is_backup, refuse_backup};
 pub use plan::CorruptionPolicy;
 pub(crate) use plan::{Plan, Refusal, make_plan};
 pub use report::RecoveryReport;

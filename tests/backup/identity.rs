@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use forebay::backup::{backup_on, restore_on};
+use forebay::inspect::{VerifyOptions, inspect_on, verify_on};
 use forebay::storage::Directory as _;
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{ErrorKind, Queue, RecordId};
@@ -30,6 +31,24 @@ fn next_id(queue: &Queue) -> RecordId {
         queue: queue.id(),
         epoch: queue.epoch(),
         sequence,
+    }
+}
+
+/// What looks may look at a backup, and tells what it is.
+#[test]
+fn looking_at_a_backup_tells_that_it_is_one_and_that_opening_refuses_it() {
+    let (memory, queue) = filled(1);
+    queue.close().expect("a clean close");
+    let copy = backup_of(&memory);
+    for (place, is_backup) in [(memory, false), (copy, true)] {
+        assert_eq!(inspect_on(&place).expect("a queue").backup, is_backup);
+        let found = verify_on(&place, &VerifyOptions::new(), &|_| {}).expect("a queue");
+        assert!(found.is_sound(), "{:?}", found.findings);
+        let would = found.opening.map(|report| report.next);
+        let opened = options(2).open_on(Arc::new(place));
+        let opened = opened.map(|queue| queue.next());
+        let told = |opened: Result<_, forebay::Error>| opened.map_err(|why| why.to_string());
+        assert_eq!(told(would), told(opened));
     }
 }
 

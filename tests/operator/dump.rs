@@ -285,31 +285,6 @@ fn a_gap_is_told_and_what_lies_behind_the_end_stays_behind_it() {
 }
 
 #[test]
-fn every_command_has_an_example_and_tells_the_fields_of_its_json() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (command, has_json) in [
-        (&["dump"][..], true),
-        (&["tail"], false),
-        (&["consumer"], false),
-        (&["consumer", "create"], true),
-        (&["consumer", "remove"], true),
-        (&["consumer", "seek"], true),
-        (&["dead-letters"], false),
-        (&["dead-letters", "DIR", "list"], true),
-        (&["dead-letters", "DIR", "replay"], true),
-        (&["dead-letters", "DIR", "drop"], true),
-        #[cfg(feature = "sqlite")]
-        (&["import-sqlite"], true),
-    ] {
-        let help = golden::run(folder.path(), &[command, &["--help"]].concat());
-        let help = text(help.stdout);
-        let example = format!("Example:\n  forebay {}", command[0]);
-        assert!(help.contains(&example), "{help}");
-        assert_eq!(help.contains("\nFields of "), has_json, "{help}");
-    }
-}
-
-#[test]
 fn a_reader_that_has_enough_ends_the_dump_quietly() {
     let folder = tempfile::tempdir().expect("a folder");
     let queue = Queue::open(folder.path().join(QUEUE)).expect("a new queue");

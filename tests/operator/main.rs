@@ -8,10 +8,12 @@ mod dead_letters;
 mod dump;
 mod exchange;
 mod golden;
+mod help;
 #[cfg(feature = "sqlite")]
 mod import_sqlite;
 mod look;
 mod names;
+mod remedies;
 mod repair;
 mod salvage;
 mod scenes;

@@ -133,6 +133,29 @@ fn what_has_no_chain_or_is_no_queue_ends_with_two_and_a_remedy() {
     }
 }
 
+/// It can be looked at and proven like a queue, and is none: opening refuses it.
+#[test]
+fn a_backup_is_verified_and_said_not_to_open() {
+    let scene = scenes::whole();
+    forebay::backup::backup(scene.path(), scene.folder().join("copy")).expect("a whole queue");
+    check("verify-a-backup", scene.folder(), &["verify", "copy"]);
+    let found =
+        verify(scene.folder().join("copy"), &VerifyOptions::new(), &|_| {}).expect("a backup");
+    let refusal = Queue::open(scene.folder().join("copy")).expect_err("a backup is no queue");
+    let opening = found.opening.expect_err("opening refuses it");
+    assert_eq!(opening.to_string(), refusal.to_string());
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
+    let told = run(scene.folder(), &["stats", "copy"]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    let told = String::from_utf8(told.stdout).expect("text");
+    assert!(told.contains("a backup, which is restored"), "{told}");
+    for (path, is_backup) in [(QUEUE, false), ("copy", true)] {
+        let output = run(scene.folder(), &["stats", path, "--json"]);
+        let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(found["backup"], is_backup, "{path}");
+    }
+}
+
 /// The largest resident size of a child, in KiB, until it ends.
 fn peak_of(child: &mut Child) -> u64 {
     let status = format!("/proc/{}/status", child.id());

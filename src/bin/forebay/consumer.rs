@@ -137,7 +137,10 @@ impl Create {
                 remedy: "`forebay consumer seek` moves it",
             });
         }
-        let consumer = queue.consumer_with(name, &asked::of_kinds(&self.kind).start(self.at))?;
+        let options = asked::of_kinds(&self.kind).start(self.at);
+        let consumer = queue
+            .consumer_with(name, &options)
+            .map_err(start::refused)?;
         let (next, lag) = (consumer.next_sequence(), consumer.len()?);
         drop(consumer);
         queue.close()?;
@@ -177,7 +180,7 @@ impl Seek {
             }
         };
         let mut consumer = self.kinds.open(&queue, &self.of.name)?;
-        consumer.seek(to)?;
+        consumer.seek(to).map_err(start::refused)?;
         let (next, lag) = (consumer.next_sequence(), consumer.len()?);
         drop(consumer);
         queue.close()?;
@@ -198,7 +201,7 @@ impl Consumer {
         };
         Err(Failure::Input {
             what: format!("there is no consumer {name:?}; {known}"),
-            remedy: "`forebay consumer create` makes one",
+            remedy: "check the name: `forebay consumers` shows them all",
         })
     }
 

@@ -21,6 +21,9 @@ there is more, whatever it may not have read is delivered again the next time.
 What fits into the pipe to the end counts as read: to take a few records, ask
 for a few with --max.
 
+There is no --json: what comes out is the records. `forebay dump` and `forebay
+tail` print them as JSON, and take none out.
+
 Example:
   forebay drain events.queue > events.jsonl
   forebay drain events.queue --consumer audit --max 10";

@@ -6,12 +6,13 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use forebay::{Queue, SyncPolicy};
+use forebay::{Queue, Sequence, SyncPolicy};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::lines::{Chunk, Lines, read_ahead};
-use crate::{note, units};
+use crate::{asked, note, output, units};
 
 /// Payload bytes of a batch, however many lines it may have: what is in memory twice.
 const BATCH_BYTES_MAX: u64 = 4 << 20;
@@ -21,7 +22,13 @@ The newline is not part of the record, a carriage return is; an empty line is
 an empty record. `forebay drain` writes a newline after each record, so what
 went in comes out byte for byte; a last line without a newline gains one.
 On success every line survives a power cut. After an error, the message says
-how many lines are in the queue.
+how many lines are in the queue. What was done is told on standard error, with
+--json on standard output, once at the end.
+
+Fields of the JSON object:
+  records, first, next   how many lines became records, and their sequences
+  bytes                  bytes of input, newlines included
+  elapsed_seconds
 
 Example:
   forebay enqueue events.queue < events.jsonl
@@ -50,6 +57,8 @@ pub(crate) struct Arguments {
     /// The longest line accepted, in bytes.
     #[arg(long, value_name = "BYTES", default_value = "16777216")]
     max_record_bytes: u32,
+    #[command(flatten)]
+    form: asked::Form,
 }
 
 fn parse_sync(text: &str) -> Result<SyncPolicy, String> {
@@ -80,6 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .sync_policy(arguments.sync)
         .max_record_bytes(arguments.max_record_bytes)
         .open(&arguments.queue)?;
+    let first = queue.next();
     let lines_max = usize::try_from(arguments.batch).unwrap_or(usize::MAX);
     let lines = read_ahead(lines_max, arguments.max_record_bytes)
         .map_err(Failure::io("cannot start a thread"))?;
@@ -97,16 +107,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         (Err(failure), Err(_)) | (Ok(()), Err(failure)) => return Err(failure),
     }
-    let elapsed = started.elapsed();
-    note(&format!(
-        "enqueued {}, {} in {} ({} records/s, {}/s)",
-        units::counted(done.lines, "record"),
-        units::bytes(done.bytes),
-        units::span(elapsed),
-        units::per_second(done.lines, elapsed),
-        units::bytes(units::per_second(done.bytes, elapsed)),
-    ));
-    Ok(())
+    done.tell(first, started.elapsed(), arguments.form)
+}
+
+impl Done {
+    fn tell(self, first: Sequence, elapsed: Duration, form: asked::Form) -> Result<(), Failure> {
+        if form.json {
+            let told = json!({
+                "records": self.lines,
+                "first": first.get(),
+                "next": first.get().saturating_add(self.lines),
+                "bytes": self.bytes,
+                "elapsed_seconds": elapsed.as_secs_f64(),
+            });
+            return output::print(&format!("{told:#}\n"));
+        }
+        note(&format!(
+            "enqueued {}, {} in {} ({} records/s, {}/s)",
+            units::counted(self.lines, "record"),
+            units::bytes(self.bytes),
+            units::span(elapsed),
+            units::per_second(self.lines, elapsed),
+            units::bytes(units::per_second(self.bytes, elapsed)),
+        ));
+        Ok(())
+    }
 }
 
 fn enqueue_all(

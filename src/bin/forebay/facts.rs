@@ -30,6 +30,7 @@ pub(crate) fn of_inspection(found: &Inspection) -> Value {
         "epoch": found.epoch.to_string(),
         "clean": opening.clean,
         "event": opening.event,
+        "backup": found.backup,
         "first": found.first.get(),
         "next": found.next.get(),
         "durable": found.durable.get(),

@@ -50,13 +50,16 @@ impl Failure {
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Queue(error) if is_forbidden(error) => Some(
-                "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs no \
-                 permission to write",
+                "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs \
+                 permission to read alone",
             ),
             Self::Queue(error) if is_of_medium(error) => Some(
                 "the medium does not give back its bytes: `forebay verify` tells which, `forebay \
                  salvage` gets out all other records",
             ),
+            Self::Queue(error) if is_backup(error) => {
+                Some("`forebay restore` does that; `forebay backup --check` proves it")
+            }
             Self::Queue(error) => remedy(error.kind()),
             Self::Damage(_) => Some("go on behind it with --skip-damage"),
             Self::Input { remedy, .. } => Some(remedy),
@@ -71,6 +74,12 @@ fn is_forbidden(error: &Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
 }
 
+/// Whether a finished backup was named where a queue should be.
+fn is_backup(error: &Error) -> bool {
+    let path = error.path().filter(|_| error.kind() == ErrorKind::Foreign);
+    path.is_some_and(|path| path.join("MANIFEST").exists())
+}
+
 /// Whether the error is the one of a failing medium.
 fn is_of_medium(error: &Error) -> bool {
     const EIO: i32 = 5;
@@ -80,8 +89,11 @@ fn is_of_medium(error: &Error) -> bool {
 
 fn remedy(kind: ErrorKind) -> Option<&'static str> {
     match kind {
-        ErrorKind::NotFound => Some("check the path; `forebay enqueue` makes a new queue"),
-        ErrorKind::Foreign => Some("a queue has a directory of its own: choose another path"),
+        ErrorKind::NotFound => Some("check the path"),
+        ErrorKind::Foreign => Some(
+            "a queue is a directory of its own, with plain files in it: put right what is there, \
+             or choose another path",
+        ),
         ErrorKind::Locked { .. } => {
             Some("one process has a queue open at a time; `forebay stats` works beside it")
         }

@@ -30,11 +30,17 @@ impl Reading {
             Follower::open_from(path, start)
         };
         let follower = opened.map_err(|error| {
+            if error.kind() == ErrorKind::OutOfRange {
+                return Failure::Input {
+                    what: error.to_string(),
+                    remedy: "name a sequence up to that one, or a time with --since",
+                };
+            }
             if error.kind() != ErrorKind::NotFound {
-                return error;
+                return Failure::Queue(error);
             }
             // A queue that lost its identity looks to a follower like one that is not made yet.
-            inspect(path).err().unwrap_or(error)
+            Failure::Queue(inspect(path).err().unwrap_or(error))
         })?;
         Ok(Self {
             follower,

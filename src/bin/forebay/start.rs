@@ -1,7 +1,8 @@
 //! Places in a queue as people write them.
 
-use forebay::{Sequence, Start};
+use forebay::{Error, ErrorKind, Sequence, Start};
 
+use crate::failure::Failure;
 use crate::moments;
 
 /// The place in `text`: `first`, `end`, a sequence or a time.
@@ -15,6 +16,18 @@ pub(crate) fn parse(text: &str) -> Result<Start, String> {
         _ => moments::parse(text)
             .map(Start::Time)
             .map_err(|why| format!("expected first, end or a sequence; or {why}")),
+    }
+}
+
+/// Why a place was not gone to, with the places there are.
+pub(crate) fn refused(error: Error) -> Failure {
+    if error.kind() != ErrorKind::OutOfRange {
+        return Failure::Queue(error);
+    }
+    Failure::Input {
+        what: error.to_string(),
+        remedy: "a place is `first`, `end`, a sequence that the log holds, or a time (2h, \
+                 2026-01-31T08:00:00Z)",
     }
 }
 

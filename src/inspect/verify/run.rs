@@ -25,6 +25,7 @@ use super::walk::{Orders, Walked};
 use crate::error::Result;
 use crate::format::{Chain, Integrity, STATE, StateSlot};
 use crate::position::{Offset, SegmentNumber, Sequence};
+use crate::recovery::refuse_backup;
 use crate::storage::{Directory, DiskDirectory, Lenient};
 
 /// How often the walks are joined where something is wrong.
@@ -93,7 +94,6 @@ pub fn verify_on(
         ground.open_strictly(medium);
     }
     let members = members(directory, &ground)?;
-    let chained = ground.identity.integrity == Integrity::Chained;
     let anchor = options.wanted_anchor();
     let marks: Vec<Sequence> = [
         anchor.map(|anchor| anchor.sequence),
@@ -104,7 +104,7 @@ pub fn verify_on(
     .collect();
     let orders = Orders {
         durable: ground.durable,
-        chain: options.wants_chain() && chained,
+        chain: options.wants_chain() && ground.identity.integrity == Integrity::Chained,
         gentle: options.is_gentle(ground.is_closed()),
         marks: &marks,
     };
@@ -129,6 +129,7 @@ pub fn verify_on(
         witness.judge(anchor)
     });
     let unreadable = directory.noted();
+    let opening = refuse_backup(medium).and(ground.opening);
     findings.splice(0..0, unreadable.iter().map(Finding::of_unreadable));
     Ok(Verification {
         path: directory.path().to_path_buf(),
@@ -146,7 +147,7 @@ pub fn verify_on(
         quarantined: count_quarantine(medium)?,
         findings,
         unreadable,
-        opening: ground.opening,
+        opening,
         elapsed: started.elapsed(),
     })
 }

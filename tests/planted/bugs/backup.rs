@@ -13,6 +13,15 @@ pub(super) const BUGS: &[Bug] = &[
         killer: "backup identity::a_backup_is_not_opened_for_a_queue_whether_it_is_finished_or_not",
     },
     Bug {
+        name: "backup-said-to-open",
+        breaks: "I15",
+        file: "inspect/verify/run.rs",
+        within: "pub fn verify_on(",
+        find: "refuse_backup(medium).and(ground.opening)",
+        replace: "{ refuse_backup(medium).ok(); ground.opening }",
+        killer: "backup identity::looking_at_a_backup_tells_that_it_is_one_and_that_opening_refuses_it",
+    },
+    Bug {
         name: "backup-of-cursors-before-its-first-record",
         breaks: "I12",
         file: "backup/claims.rs",

@@ -28,7 +28,8 @@ use source::Source;
 
 const EXAMPLE: &str = "\
 Exit code 1 means that an acknowledged record was lost, changed, out of order,
-or delivered twice; the queue is kept then.
+or delivered twice; the queue is kept then. It is there to be watched and has no
+--json; for programs there is the exit code.
 
 Example:
   forebay demo

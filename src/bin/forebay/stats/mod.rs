@@ -22,6 +22,7 @@ the queue looks; `forebay verify` reads every record.
 Fields of the JSON object; what is not known is null:
   path, id, epoch (hex), integrity (chained, crc32c), created_unix_ns
   clean, event           whether it was closed, and what opening would find
+  backup                 whether it is a backup, which is not opened but restored
   first, next            the sequences in the log; next is the one to come
   durable, floor         below: survives power loss; was delivered or dropped
   durable_lag            records written and not yet known to be durable

@@ -72,10 +72,10 @@ impl Screen {
         } else {
             self.paint.good("intact")
         };
-        let ended = if found.opening.clean {
-            "closed"
-        } else {
-            "open in a program, or not closed by the last one"
+        let ended = match (found.backup, found.opening.clean) {
+            (true, _) => "a backup, which is restored to be opened",
+            (false, true) => "closed",
+            (false, false) => "open in a program, or not closed by the last one",
         };
         let epoch = found.epoch;
         self.row("state", &format!("{state}; {ended}; epoch {epoch}"))?;

@@ -173,9 +173,25 @@ fn verdict(found: &Verification) -> String {
             format!("{} cannot be read: {path}", units::counted(lost, "record"))
         }
         Some(Severity::Damage) if !found.unreadable.is_empty() => {
-            format!("not all of it can be read, no durable record is lost: {path}")
+            format!(
+                "not all of it can be read, {}: {path}",
+                kept(found, "durable record")
+            )
         }
-        Some(Severity::Damage) => format!("the queue is damaged, no record is lost: {path}"),
+        Some(Severity::Damage) => {
+            format!("the queue is damaged, {}: {path}", kept(found, "record"))
+        }
         _ => format!("the anchor is not proven: {path}"),
+    }
+}
+
+/// That every record is there, but for those that a repair gave up.
+fn kept(found: &Verification, record: &str) -> String {
+    match text::given_up(found) {
+        0 => format!("no {record} is lost"),
+        count => format!(
+            "{} given up by a repair, no other {record} is lost",
+            units::counted(count, "record")
+        ),
     }
 }

@@ -61,7 +61,20 @@ fn write_text(found: &Verification, anchor: Option<Anchor>, text: &mut String) -
     } else {
         "not sound"
     };
-    writeln!(text, "verdict    {verdict}")
+    write!(text, "verdict    {verdict}")?;
+    match given_up(found) {
+        0 => writeln!(text),
+        count => {
+            let records = units::counted(count, "record");
+            writeln!(text, "; {records} given up by a repair")
+        }
+    }
+}
+
+/// How many records repairs gave up.
+pub(super) fn given_up(found: &Verification) -> u64 {
+    let gaps = found.gaps.iter();
+    gaps.map(|gap| gap.end.since(gap.start)).sum()
 }
 
 /// The finding with its file below the queue's directory.
