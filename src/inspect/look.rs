@@ -163,6 +163,7 @@ fn refused(refusal: Refusal, directory: &dyn Directory) -> Error {
         Refusal::NotThere => return no_queue(directory),
         Refusal::IdentityLost => "segments are here but the file QUEUE is missing",
         Refusal::IdentityDamaged => "the file QUEUE is damaged",
+        Refusal::StateGone => "the file STATE is lost, and no segment tells where the log was",
         Refusal::Damage => "records are damaged",
     };
     Error::at(ErrorKind::Corrupt, what, directory.path())

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Listener;
 use crate::format::{
     CURSORS, Framing, IDENTITY, Identity, LOCK, SEGMENTS, STATE, SegmentFile, StateSlot,
-    segment_file,
+    segment_file, temporary,
 };
 use crate::position::{Epoch, QueueId, SegmentNumber};
 use crate::recovery::{
@@ -207,6 +207,12 @@ fn refuse(
             path,
         ),
         (Refusal::Damage, Some(corruption)) => Error::corrupt(corruption),
+        (Refusal::StateGone, _) => Error::at(
+            ErrorKind::Corrupt,
+            "the file STATE is lost, and no segment is left that tells where the log was; restore \
+             a backup, or begin a new queue in another directory",
+            path,
+        ),
         (Refusal::IdentityDamaged | Refusal::Damage, _) => Error::at(
             ErrorKind::Corrupt,
             "the file QUEUE is damaged; restore it, or salvage the segments",

@@ -234,7 +234,7 @@ impl Log {
             return Ok(false);
         };
         let Some(second) = self.table.following(first) else {
-            return self.drop_only_segment();
+            return self.drop_and_vacate();
         };
         let Some(next) = self.table.known(second)? else {
             return Ok(false);

@@ -53,6 +53,9 @@ pub(crate) enum IdentityFact {
 /// What `STATE` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StateFact {
+    /// Lost, and no segment tells where the log was.
+    Gone,
+    /// Lost; segments tell.
     Lost,
     Clean,
     Unclean,
@@ -77,6 +80,9 @@ pub(crate) enum Refusal {
     /// Segments without the identity file.
     IdentityLost,
     IdentityDamaged,
+    /// Neither `STATE` nor a segment tells where the log was: beginning at 0 would use sequences
+    /// again.
+    StateGone,
     /// Damage below the watermark under `CorruptionPolicy::RefuseOpen`.
     Damage,
 }
@@ -107,7 +113,7 @@ const ANY: Rule = Rule {
     verdict: Verdict::Create,
 };
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     Rule {
         event: "nothing is there, or creation stopped before its commit point",
         identity: IdentityFact::Missing,
@@ -191,6 +197,12 @@ const RULES: [Rule; 14] = [
         damage: Some(true),
         strict: Some(false),
         verdict: Verdict::Recover,
+        ..ANY
+    },
+    Rule {
+        event: "STATE was deleted or both its slots damaged, where no segment was left",
+        state: Some(StateFact::Gone),
+        verdict: Verdict::Refuse(Refusal::StateGone),
         ..ANY
     },
     Rule {
@@ -282,7 +294,8 @@ pub(crate) fn make_plan(survey: &Survey, policy: CorruptionPolicy, may_create: b
         },
         segments: !survey.numbers.is_empty(),
         state: match &survey.state {
-            None => StateFact::Lost,
+            None if survey.has_log() => StateFact::Lost,
+            None => StateFact::Gone,
             Some(state) if state.clean => StateFact::Clean,
             Some(_) => StateFact::Unclean,
         },
@@ -322,7 +335,12 @@ mod tests {
             IdentityFact::Damaged,
             IdentityFact::Good,
         ] {
-            for state in [StateFact::Lost, StateFact::Clean, StateFact::Unclean] {
+            for state in [
+                StateFact::Gone,
+                StateFact::Lost,
+                StateFact::Clean,
+                StateFact::Unclean,
+            ] {
                 for bits in 0_u8..32 {
                     all.push(Facts {
                         identity,
@@ -342,7 +360,7 @@ mod tests {
     #[test]
     fn every_combination_of_facts_matches_exactly_one_rule() {
         let all = all_facts();
-        assert_eq!(all.len(), 288);
+        assert_eq!(all.len(), 384);
         for facts in all {
             let events: Vec<_> = RULES
                 .iter()

@@ -8,9 +8,9 @@
 
 use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{
-    CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE, SEGMENTS, STATE,
-    SegmentFile, SegmentHeader, Start, StateSlot, consumer_of, cursor_file, is_zero, segment_file,
-    unfinished_index_of,
+    BLOCK_BYTES, CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE,
+    SEGMENTS, STATE, SegmentFile, SegmentHeader, Start, StateSlot, consumer_of, cursor_file,
+    is_zero, segment_file, unfinished_index_of,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::{
@@ -84,6 +84,12 @@ impl Survey {
     /// Whether the last owner closed the queue, and nothing speaks against it.
     pub(crate) fn is_clean(&self) -> bool {
         self.quiet && self.state.is_some_and(|state| state.clean)
+    }
+
+    /// Whether any segment has, or had, more than its header.
+    pub(crate) fn has_log(&self) -> bool {
+        let mut segments = self.segments.iter();
+        segments.any(|fact| fact.scan.used.get() > BLOCK_BYTES)
     }
 }
 

@@ -13,6 +13,7 @@ use super::unreadable::settle;
 use crate::error::{Error, ErrorKind, Result, Unreadable};
 use crate::format::{CURSORS, IDENTITY, LOCK, SEGMENTS, SNAPSHOTS};
 use crate::position::{QueueId, Sequence};
+use crate::recovery::refuse_backup;
 use crate::storage::{Directory, DiskDirectory, Lenient};
 
 /// What a repair of a queue would do. Empty where nothing is to be repaired.
@@ -185,7 +186,8 @@ impl fmt::Display for RepairStep {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NotFound`] and [`ErrorKind::Foreign`] where no queue is;
+/// [`ErrorKind::NotFound`] and [`ErrorKind::Foreign`] where no queue is, or a backup of one, whose
+/// manifest would not fit any more;
 /// [`ErrorKind::UnsupportedVersion`] for a later format; [`ErrorKind::Corrupt`] where too little is
 /// left to tell what the queue was, where segments contradict each other (salvage takes what there
 /// is), or where the log may end in what the system does not give back;
@@ -240,6 +242,7 @@ fn plan_in(directory: &dyn Directory) -> Result<RepairPlan> {
             directory.path(),
         ));
     }
+    refuse_backup(directory)?;
     let lenient = Lenient::over(directory);
     let mut laid_out = lay_out(&lenient)?;
     let mut steps = std::mem::take(&mut laid_out.steps);

@@ -7,7 +7,7 @@ use forebay::backup::{backup_on, restore_on};
 use forebay::inspect::{VerifyOptions, inspect_on, verify_on};
 use forebay::storage::Directory as _;
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{ErrorKind, Queue, RecordId};
+use forebay::{ErrorKind, Queue, RecordId, repair};
 
 use crate::stage::{RECORDS, assert_has_all, fill, filled, is_segment, open, options};
 
@@ -45,6 +45,12 @@ fn looking_at_a_backup_tells_that_it_is_one_and_that_opening_refuses_it() {
         let found = verify_on(&place, &VerifyOptions::new(), &|_| {}).expect("a queue");
         assert!(found.is_sound(), "{:?}", found.findings);
         let would = found.opening.map(|report| report.next);
+        let repaired = repair::plan_on(&place).map(|plan| plan.is_empty());
+        assert_eq!(
+            repaired.is_err(),
+            is_backup,
+            "it would not fit its manifest"
+        );
         let opened = options(2).open_on(Arc::new(place));
         let opened = opened.map(|queue| queue.next());
         let told = |opened: Result<_, forebay::Error>| opened.map_err(|why| why.to_string());

@@ -1,6 +1,9 @@
 //! A log whose only segment is deleted because it fills the device, at every moment of the writer's.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{GapReason, Queue, SyncPolicy};
@@ -13,12 +16,12 @@ fn scene() -> (MemoryDirectory, Stage, Queue, u64) {
     let memory = MemoryDirectory::with_capacity(16 * 4096);
     let stage = Stage::new(&memory);
     let queue = open(still(1, SyncPolicy::Always).segment_bytes(1 << 20), &stage);
-    let mut consumer = queue.consumer("c").expect("the only one");
+    let consumers = ["c", "late"].map(|name| queue.consumer(name).expect("nobody else has it"));
     while queue.enqueue(payload(0, queue.next().get())).is_ok() {}
-    let last = at(queue.next().get() - 1);
-    consumer.ack_through(last).expect("delivered");
     let next = queue.next().get();
-    drop(consumer);
+    for mut consumer in consumers {
+        consumer.ack_through(at(next - 1)).expect("durable");
+    }
     (memory, stage, queue, next)
 }
 
@@ -65,4 +68,42 @@ fn a_follower_goes_on_behind_a_log_that_was_emptied_and_is_told_what_it_missed()
         assert!(last > 10, "{last} calls");
     }
     assert!(gaps > 10, "only {gaps} met what was deleted");
+}
+
+/// A consumer acknowledges the rest at any moment of the look at what is needed.
+#[test]
+fn what_is_acknowledged_while_a_log_is_emptied_is_not_told_as_gone_after_a_power_cut() {
+    let mut last = 1;
+    let mut moment = 1;
+    while moment <= last {
+        let (memory, writer, queue, next) = scene();
+        let queue = Arc::new(queue);
+        let mut late = queue.consumer("late").expect("nobody else has it");
+        late.seek(at(next / 2)).expect("it is there");
+        let mut late = Some(late);
+        writer.hook(move |call| {
+            if call == moment
+                && let Some(mut late) = late.take()
+            {
+                // Where this very call holds what it needs, it is through right after it.
+                let (done, through) = channel();
+                thread::spawn(move || {
+                    late.ack_through(at(next - 1)).ok();
+                    done.send(()).ok();
+                });
+                through.recv_timeout(Duration::from_millis(100)).ok();
+            }
+        });
+        queue.enqueue("one more").ok();
+        last = writer.calls();
+        writer.unhook();
+        let image = memory.crash_losing_all();
+        let reopened = still(2, SyncPolicy::Always).open_on(Arc::new(image));
+        let reopened = reopened.expect("it opens");
+        let mut late = reopened.consumer("late").expect("its cursor is good");
+        let drained = late.drain(|_| Ok::<_, ()>(()));
+        drained.expect("nothing is damaged");
+        assert_eq!(late.take_gaps(), [], "at call {moment}");
+        moment += 1;
+    }
 }

@@ -1,7 +1,8 @@
 //! A device that one segment has filled: once nobody needs a record of it, the queue goes on, and no
 //! crash meanwhile loses or repeats anything.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use forebay::backup::backup_on;
 use forebay::inspect::{VerifyOptions, verify_on};
@@ -9,12 +10,14 @@ use forebay::salvage::{SalvageOptions, salvage_on};
 use forebay::storage::fault::{Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::{Fate, MemoryDirectory};
 use forebay::{
-    Consumer, ErrorKind, Overflow, Preallocate, Queue, QueueOptions, SyncPolicy, repair,
+    Consumer, ErrorKind, Listener, Overflow, Preallocate, Queue, QueueOptions, SyncPolicy, repair,
 };
+
+use parking_lot::Mutex;
 
 use crate::golden::still_host;
 use crate::ledger::{Ended, Ledger, Survived};
-use crate::support::{drain_sequences, guard, tell};
+use crate::support::{drain, drain_sequences, edit, fill, guard, tell};
 
 const PAGE: u64 = 4096;
 
@@ -216,6 +219,83 @@ fn an_emptied_log_is_sound_and_goes_on_after_any_end() {
     sound(&memory.crash_losing_all());
     ledger.ack(&mut consumer, 1).expect("the record is there");
     assert_eq!(consumer.next_sequence(), queue.next());
+}
+
+/// A listener that uses the queue that it hears of.
+#[derive(Debug, Default)]
+struct Caller(Mutex<Option<Weak<Queue>>>);
+
+impl Listener for Caller {
+    fn synced(&self, _: Duration, _: u64) {
+        let known = self.0.lock().clone();
+        if let Some(queue) = known.and_then(|known| known.upgrade()) {
+            queue.reclaim().expect("nothing fails");
+        }
+    }
+}
+
+#[test]
+fn who_hears_of_a_full_device_may_call_the_queue_back() {
+    guard("a listener on a full device", || {
+        let memory = MemoryDirectory::with_capacity(12 * PAGE);
+        let caller = Arc::new(Caller::default());
+        let options = large(SyncPolicy::Manual).listener(Arc::<Caller>::clone(&caller));
+        let queue = Arc::new(options.open_on(Arc::new(memory)).expect("a new queue"));
+        drop(queue.consumer("c").expect("a new consumer"));
+        *caller.0.lock() = Some(Arc::downgrade(&queue));
+        let mut refused = 0;
+        for _ in 0..60 {
+            refused += u64::from(queue.enqueue(&[7; 900]).is_err());
+        }
+        assert!(refused > 0);
+    });
+}
+
+#[test]
+fn where_the_only_segment_cannot_go_nothing_of_it_is_dropped() {
+    let memory = MemoryDirectory::new();
+    let options = || large(SyncPolicy::Always).overflow(Overflow::DropOldest);
+    let queue = options().open_on(Arc::new(memory.clone()));
+    let queue = queue.expect("a new queue");
+    for name in ["good", "bad"] {
+        drop(queue.consumer(name).expect("a new consumer"));
+    }
+    fill(&queue, 20, 900);
+    queue.close().expect("nothing fails");
+    edit(&memory, "cursors/bad.cursor", |bytes| {
+        for slot in [0, 4096] {
+            bytes[slot + 40] ^= 1;
+        }
+    });
+    memory.set_capacity(Some(memory.used_bytes()));
+    let queue = options().open_on(Arc::new(memory)).expect("it opens");
+    let mut refused = 0;
+    for _ in 0..9 {
+        refused += u64::from(queue.enqueue(&[7; 900]).is_err());
+    }
+    assert!(refused > 0, "nobody knows what the bad cursor needs");
+    let mut good = queue.consumer("good").expect("its cursor is good");
+    let got = drain(&mut good).expect("nothing is damaged");
+    assert_eq!(good.take_gaps(), []);
+    assert!(got.len() >= 20, "{} records", got.len());
+}
+
+#[test]
+fn an_emptied_log_whose_state_is_lost_is_refused_and_never_begins_at_zero() {
+    let scene = filled(12, SyncPolicy::Always).expect("room enough");
+    scene.queue.enqueue(&[7; 60_000]).expect_err("too large");
+    drop(scene.consumer);
+    scene.queue.close().expect("closing needs no space");
+    edit(&scene.memory, "STATE", |bytes| {
+        for slot in [0, 4096] {
+            bytes[slot + 40] ^= 1;
+        }
+    });
+    let before = crate::support::contents(&scene.memory);
+    let opened = large(SyncPolicy::Always).open_on(Arc::new(scene.memory.clone()));
+    let error = opened.expect_err("nobody knows where the log was");
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(crate::support::contents(&scene.memory) == before);
 }
 
 #[test]

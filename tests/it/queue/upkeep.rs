@@ -241,10 +241,8 @@ fn an_error_names_the_file_that_is_there() -> forebay::Result<()> {
         storage.plan(Fault::nth_of(1, &[CallKind::Write], Failure::Io).on(name));
         let acknowledged = consumer.ack_through(at(3));
         drop(consumer);
-        let error = match (acknowledged, queue.close()) {
-            (Err(error), _) | (Ok(()), Err(error)) => error,
-            (Ok(()), Ok(())) => panic!("{name}: nothing failed"),
-        };
+        let failed = acknowledged.and_then(|()| queue.close());
+        let error = failed.expect_err("its file cannot be written");
         let text = error.to_string();
         assert!(text.contains(name) && !text.contains(".tmp"), "{text}");
     }
