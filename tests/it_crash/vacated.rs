@@ -283,7 +283,8 @@ fn where_the_only_segment_cannot_go_nothing_of_it_is_dropped() {
 #[test]
 fn an_emptied_log_whose_state_is_lost_is_refused_and_never_begins_at_zero() {
     let scene = filled(12, SyncPolicy::Always).expect("room enough");
-    scene.queue.enqueue(&[7; 60_000]).expect_err("too large");
+    let too_large = vec![7; 60_000];
+    scene.queue.enqueue(&too_large).expect_err("too large");
     drop(scene.consumer);
     scene.queue.close().expect("closing needs no space");
     edit(&scene.memory, "STATE", |bytes| {
