@@ -101,13 +101,13 @@ fn a_segment_of_which_a_repair_knew_no_time_hides_no_record_from_who_begins_at_o
     let [lost] = &*lost else {
         panic!("one segment is lost: {lost:?}");
     };
-    // What stands for the first of them was begun at a time that is told as 1970.
+    // The start frame that was made again is of a time that is told as 1970.
     let found = inspect_on(&memory)?;
     let unknown = found
         .segments
         .iter()
         .find(|view| view.begun == Some(UNIX_EPOCH));
-    assert_eq!(unknown.and_then(|view| view.base), Some(lost.start));
+    assert_eq!(unknown.and_then(|view| view.base), Some(lost.end));
     let queue = options.open_on(Arc::new(memory.clone()))?;
     for number in 0..lost.start.get() {
         let moment = UNIX_EPOCH + Duration::from_nanos(1_000 + 10 * number);

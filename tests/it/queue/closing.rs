@@ -230,14 +230,17 @@ fn a_buffer_over_a_closed_queue_says_so() -> forebay::Result<()> {
 /// A program that cleans up may delete a directory under an open queue: no write fails then.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_queue_whose_directory_was_deleted_says_so_when_it_is_closed() -> forebay::Result<()> {
+fn a_queue_whose_directory_was_deleted_says_so_once_it_is_idle() -> forebay::Result<()> {
     let folder = folder();
     let path = folder.path().join("q");
-    let queue = quick().open(&path)?;
+    let queue = quick().segment_bytes(1 << 20).open(&path)?;
     queue.enqueue(b"a")?;
     queue.sync()?;
     std::fs::remove_dir_all(&path).expect("can be deleted");
-    let error = refused(queue.close(), ErrorKind::Poisoned);
+    queue.enqueue(b"b")?;
+    queue.sync()?;
+    crate::scene::wait_until("it is noticed", || queue.enqueue(b"c").is_err());
+    let error = refused(queue.enqueue(b"d"), ErrorKind::Poisoned);
     assert!(error.to_string().contains("deleted"), "{error}");
     Ok(())
 }

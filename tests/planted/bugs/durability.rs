@@ -244,6 +244,6 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn check_linked(",
         find: "self.slots.is_linked()?",
         replace: "true",
-        killer: "it queue::closing::a_queue_whose_directory_was_deleted_says_so_when_it_is_closed",
+        killer: "it queue::closing::a_queue_whose_directory_was_deleted_says_so_once_it_is_idle",
     },
 ];
