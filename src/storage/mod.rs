@@ -18,6 +18,7 @@
 )]
 
 mod disk;
+mod disk_file;
 #[cfg(feature = "test-support")]
 pub mod fault;
 mod filesystem;
