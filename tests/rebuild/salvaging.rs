@@ -346,7 +346,11 @@ fn a_payload_that_is_another_segment_does_not_speak_for_a_file_without_its_heade
 }
 
 /// Ten small records, one with `strange` behind `padding` zeros, and nine small ones.
-fn queue_around(strange: &[u8], padding: usize, integrity: Integrity) -> (Vec<u8>, MemoryDirectory) {
+fn queue_around(
+    strange: &[u8],
+    padding: usize,
+    integrity: Integrity,
+) -> (Vec<u8>, MemoryDirectory) {
     let memory = MemoryDirectory::new();
     let options = options(1).integrity(integrity).segment_bytes(1 << 20);
     let queue = options.open_on(Arc::new(memory.clone())).expect("a queue");

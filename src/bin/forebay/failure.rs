@@ -53,7 +53,7 @@ impl Failure {
                 "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs no \
                  permission to write",
             ),
-            Self::Queue(error) if is_of_medium(error) => Some(
+            Self::Queue(error) if error.is_of_medium() => Some(
                 "the medium does not give back its bytes: `forebay verify` tells which, `forebay \
                  salvage` gets out all other records",
             ),
@@ -69,13 +69,6 @@ impl Failure {
 fn is_forbidden(error: &Error) -> bool {
     let cause = error.io_error();
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
-}
-
-/// Whether the error is the one of a failing medium.
-fn is_of_medium(error: &Error) -> bool {
-    const EIO: i32 = 5;
-    let source = error.io_error().and_then(io::Error::raw_os_error);
-    cfg!(unix) && source == Some(EIO)
 }
 
 fn remedy(kind: ErrorKind) -> Option<&'static str> {
