@@ -12,6 +12,16 @@ use std::sync::Arc;
 
 use crate::position::{Offset, Sequence};
 
+/// `EIO`, and `ERROR_IO_DEVICE` where there is none.
+pub(crate) const EIO: i32 = if cfg!(windows) { 1117 } else { 5 };
+/// What else a system answers where a device fails: of Linux `ENODATA`, `EBADMSG`, `EUCLEAN` and
+/// `EREMOTEIO`.
+const EIO_ALIKE: &[i32] = if cfg!(target_os = "linux") {
+    &[61, 74, 117, 121]
+} else {
+    &[]
+};
+
 /// The result of everything that can fail in forebay.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -232,6 +242,15 @@ impl Error {
         self.0.source.as_ref()
     }
 
+    /// Whether the medium fails: the device does not take bytes or give them back.
+    ///
+    /// What a system answers only for a while, or to one user, is nothing of the medium.
+    #[must_use]
+    pub fn is_of_medium(&self) -> bool {
+        let number = self.io_error().and_then(io::Error::raw_os_error);
+        number.is_some_and(|number| number == EIO || EIO_ALIKE.contains(&number))
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Arc::new(Report {
             kind,
@@ -340,6 +359,23 @@ mod tests {
              expected a frame, found zeros"
         );
         assert_eq!(error.path(), Some(Path::new("/q/segments/1.log")));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_what_a_failing_device_answers_is_of_the_medium() {
+        let is_of_medium = |number| {
+            let source = io::Error::from_raw_os_error(number);
+            Error::io("read", Path::new("/q/STATE"), source).is_of_medium()
+        };
+        for number in 1..134 {
+            let source = io::Error::from_raw_os_error(number).to_string();
+            let is_listed = [5, 61, 74, 117, 121].contains(&number);
+            assert_eq!(is_of_medium(number), is_listed, "{source}");
+        }
+        let source = io::ErrorKind::TimedOut.into();
+        let error = Error::io("read", Path::new("/q/STATE"), source);
+        assert!(!error.is_of_medium());
     }
 
     #[test]

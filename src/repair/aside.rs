@@ -76,7 +76,7 @@ fn make_quarantine(directory: &dyn Directory) -> Result<()> {
 }
 
 /// Copies the first `bytes` of the file `name` to `to`, zeros for what is `unreadable`. Nothing
-/// else may be missing: the plan counts on all other bytes.
+/// else may be missing, and all of that has to be: the plan counts on it.
 pub(super) fn copy_bytes(
     (directory, name, unreadable): (&dyn Directory, &str, &[Unreadable]),
     to: &dyn File,
@@ -87,19 +87,25 @@ pub(super) fn copy_bytes(
     let end = from.length()?.min(bytes);
     for_each_chunk(&*from, end, |offset, bytes| to.write_at(bytes, offset))?;
     let met = lenient.noted_of(name);
-    match met.iter().find(|found| !is_planned(found, unreadable)) {
-        Some(found) => {
-            let what = format!("it cannot be read as it was planned for; plan again: {found}");
-            Err(Error::new(ErrorKind::Io, what))
-        }
-        None => Ok(()),
-    }
+    let is_new = |found: &&Unreadable| !is_within(found, unreadable, u64::MAX);
+    // Its records would be given up, though they are there again.
+    let is_back = |found: &&Unreadable| found.offset.get() < end && !is_within(found, &met, end);
+    let what = if let Some(found) = met.iter().find(is_new) {
+        format!("it cannot be read as it was planned for; plan again: {found}")
+    } else if let Some(found) = unreadable.iter().find(is_back) {
+        format!("it can be read, and could not when it was planned for; plan again: {found}")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Io, what))
 }
 
-fn is_planned(met: &Unreadable, planned: &[Unreadable]) -> bool {
-    let end = |found: &Unreadable| found.bytes.map(|bytes| found.offset.plus(bytes));
-    let mut planned = planned.iter();
-    planned.any(|planned| planned.offset <= met.offset && end(planned) >= end(met))
+/// Whether one of `others` has all of `found`, as far as that is before `end`.
+fn is_within(found: &Unreadable, others: &[Unreadable], end: u64) -> bool {
+    let stop_of = |one: &Unreadable| Some(one.offset.get().saturating_add(one.bytes?));
+    let stop = stop_of(found).map(|stop| stop.min(end));
+    let mut others = others.iter();
+    others.any(|other| other.offset <= found.offset && stop_of(other) >= stop)
 }
 
 fn for_each_chunk(

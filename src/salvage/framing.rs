@@ -3,7 +3,8 @@
 //! Nobody knows the salt any more, but the frames do: both checksums of a frame are masked alike,
 //! and the mask gives what all masks of the file are made of ([`Framing::recovered`]). A payload may
 //! hold frames too, of another file or made to deceive. So every frame has a vote, of its bytes,
-//! and what it holds has none.
+//! and what it holds has none. Of a payload that is damaged nothing tells where it ends; but what it
+//! holds stands between frames of the file.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ const EFFORT_BYTES: u64 = 64 << 20;
 const CANDIDATES_MAX: usize = 1 << 14;
 
 /// The framing under which most bytes of the file are frames, and at least two of them; of equal
-/// ones that of the first frame.
+/// ones that of the first frame. One whose frames all stand between two of another is out of it.
 ///
 /// One frame may agree by chance; a second one under the same masks does not.
 pub(super) fn recover(file: &Arc<dyn File>) -> Result<Option<Framing>> {
@@ -42,10 +43,24 @@ pub(super) fn recover(file: &Arc<dyn File>) -> Result<Option<Framing>> {
     while offset < length {
         offset = search.step(offset)?;
     }
-    let proven = search.candidates.into_iter();
-    let proven = proven.filter(|(_, candidate)| candidate.frames >= 2);
-    let best = proven.max_by_key(|(_, candidate)| (candidate.bytes, Reverse(candidate.first)));
+    let mut proven = search.candidates;
+    proven.retain(|_, candidate| candidate.frames >= 2);
+    let outer = outermost(proven.into_iter().collect());
+    let best = outer.max_by_key(|(_, candidate)| (candidate.bytes, Reverse(candidate.first)));
     Ok(best.map(|(framing, _)| framing))
+}
+
+/// Those of `candidates` whose frames do not all stand between two of another one.
+fn outermost(
+    mut candidates: Vec<(Framing, Candidate)>,
+) -> impl Iterator<Item = (Framing, Candidate)> {
+    candidates.sort_unstable_by_key(|(_, candidate)| candidate.first);
+    let mut reached = 0;
+    candidates.into_iter().filter(move |(_, candidate)| {
+        let is_outer = candidate.last > reached;
+        reached = reached.max(candidate.last);
+        is_outer
+    })
 }
 
 /// What speaks for a framing.
@@ -53,7 +68,9 @@ pub(super) fn recover(file: &Arc<dyn File>) -> Result<Option<Framing>> {
 struct Candidate {
     frames: u64,
     bytes: u64,
+    /// Where the first frame begins, and the last.
     first: u64,
+    last: u64,
 }
 
 struct Search<'a> {
@@ -138,9 +155,11 @@ impl Search<'_> {
             frames: 0,
             bytes: 0,
             first: offset,
+            last: offset,
         });
         candidate.frames = candidate.frames.saturating_add(1);
         candidate.bytes = candidate.bytes.saturating_add(bytes);
+        candidate.last = offset;
     }
 }
 

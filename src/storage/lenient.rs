@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::held::Held;
 use super::{Access, Directory, File, Filesystem, Lock, Map, what_is_no_file};
-use crate::error::{Error, ErrorKind, Result, Unreadable};
+use crate::error::{Error, Result, Unreadable};
 
 /// What is read by itself where reading more together fails, aligned in the file: a page, which is
 /// the least that a system reads of a medium.
@@ -213,7 +213,7 @@ impl LenientFile {
                 wanted
             } else {
                 match self.inner.read_at(block, from) {
-                    Err(error) if is_of_medium(&error) => {
+                    Err(error) if error.is_of_medium() => {
                         self.note(from, length, &error);
                         block.fill(0);
                         wanted
@@ -230,11 +230,6 @@ impl LenientFile {
     }
 }
 
-/// Whether bytes could not be read. That nothing is there, or nobody may look, is another error.
-fn is_of_medium(error: &Error) -> bool {
-    error.kind() == ErrorKind::Io
-}
-
 impl File for LenientFile {
     fn path(&self) -> &Path {
         self.inner.path()
@@ -246,7 +241,7 @@ impl File for LenientFile {
             return self.read_blocks(buffer, offset);
         }
         match self.inner.read_at(buffer, offset) {
-            Err(error) if is_of_medium(&error) => self.read_blocks(buffer, offset),
+            Err(error) if error.is_of_medium() => self.read_blocks(buffer, offset),
             read => read,
         }
     }
@@ -281,7 +276,7 @@ impl File for LenientFile {
 #[cfg(all(test, feature = "test-support"))]
 mod tests {
     use super::*;
-    use crate::storage::fault::FaultyDirectory;
+    use crate::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
     use crate::storage::memory::MemoryDirectory;
 
     const NAME: &str = "a";
@@ -323,6 +318,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_fails_for_another_reason_than_the_medium_is_no_zeros() {
+        let storage = faulty(&bytes(3 * 4096));
+        let fault = Fault::nth_of(1, &[CallKind::Read], Failure::Interrupted);
+        storage.plan(fault.for_ever());
+        let lenient = Lenient::over(&storage as &dyn Directory);
+        let file = lenient.open(NAME, Access::Read).expect("it is there");
+        let read = file.read_at(&mut [0; 4096], 0);
+        assert!(read.is_err(), "{:?}", lenient.noted());
+        assert!(lenient.noted().is_empty());
     }
 
     #[test]

@@ -345,6 +345,56 @@ fn a_payload_that_is_another_segment_does_not_speak_for_a_file_without_its_heade
     }
 }
 
+/// Ten small records, one with `strange` behind `padding` zeros, and nine small ones.
+fn queue_around(
+    strange: &[u8],
+    padding: usize,
+    integrity: Integrity,
+) -> (Vec<u8>, MemoryDirectory) {
+    let memory = MemoryDirectory::new();
+    let options = options(1).integrity(integrity).segment_bytes(1 << 20);
+    let queue = options.open_on(Arc::new(memory.clone())).expect("a queue");
+    let mut payload = vec![0; padding];
+    payload.extend_from_slice(strange);
+    for number in 0..20 {
+        let small = format!("own {number}").into_bytes();
+        let own = if number == 10 { &payload } else { &small };
+        queue.enqueue(own).expect("room");
+    }
+    queue.close().expect("memory works");
+    let bytes = memory.file_bytes(&segments(&memory)[0]);
+    (bytes.expect("a segment"), memory)
+}
+
+#[test]
+fn a_damaged_payload_that_is_a_longer_segment_does_not_speak_for_the_frames_around_it() {
+    for integrity in BOTH {
+        let (stranger, _) = queue_of(100, integrity, 2);
+        let strange = stranger.file_bytes(&segments(&stranger)[0]);
+        let strange = strange.expect("a segment");
+        let place_in = |bytes: &[u8]| {
+            let mut windows = bytes.windows(strange.len());
+            let place = windows.position(|window| window == strange);
+            place.expect("it is the payload")
+        };
+        // Where its frames are masked alike again.
+        let (bytes, _) = queue_around(&strange, 0, integrity);
+        let place = strange.len().next_power_of_two();
+        let (mut bytes, memory) = queue_around(&strange, place - place_in(&bytes), integrity);
+        assert_eq!(place_in(&bytes), place);
+
+        let all = content(&open(&memory.copy())).records;
+        let kept: Vec<Kept> = all.into_iter().filter(|one| one.sequence != 10).collect();
+        assert_eq!(kept.len(), 19);
+        bytes[..BLOCK].fill(0);
+        bytes[place] ^= 1;
+        change(&memory, &segments(&memory)[0], |whole| *whole = bytes);
+        let (told, to) = salvaged(&memory);
+        assert_eq!(lost(&told), [10..11], "{integrity:?}: {told:#?}");
+        assert!(content(&open(&to)).records == kept, "{integrity:?}");
+    }
+}
+
 #[test]
 fn several_segments_in_a_row_without_their_headers_have_the_epochs_that_the_chain_tells() {
     let (killed, all) = queue_of_two_epochs(Integrity::Chained);

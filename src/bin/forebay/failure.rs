@@ -53,7 +53,7 @@ impl Failure {
                 "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs \
                  permission to read alone",
             ),
-            Self::Queue(error) if is_of_medium(error) => Some(
+            Self::Queue(error) if error.is_of_medium() => Some(
                 "the medium does not give back its bytes: `forebay verify` tells which, `forebay \
                  salvage` gets out all other records",
             ),
@@ -78,13 +78,6 @@ fn is_forbidden(error: &Error) -> bool {
 fn is_backup(error: &Error) -> bool {
     let path = error.path().filter(|_| error.kind() == ErrorKind::Foreign);
     path.is_some_and(|path| path.join("MANIFEST").exists())
-}
-
-/// Whether the error is the one of a failing medium.
-fn is_of_medium(error: &Error) -> bool {
-    const EIO: i32 = 5;
-    let source = error.io_error().and_then(io::Error::raw_os_error);
-    cfg!(unix) && source == Some(EIO)
 }
 
 fn remedy(kind: ErrorKind) -> Option<&'static str> {

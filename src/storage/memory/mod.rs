@@ -22,7 +22,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Access, Directory, File, Filesystem, Lock, failed, sync_failed};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{EIO, Error, ErrorKind, Result};
 
 pub use crash::{Fate, Unsynced, UnsyncedChange};
 
@@ -280,8 +280,5 @@ impl Directory for MemoryDirectory {
 
 /// What a medium that fails answers.
 pub(super) fn input_output_error() -> io::Error {
-    /// `EIO` wherever there is one. Elsewhere the number means something else, but no kind that
-    /// the crate treats in its own way.
-    const EIO: i32 = 5;
     io::Error::from_raw_os_error(EIO)
 }

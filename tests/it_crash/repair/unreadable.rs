@@ -369,6 +369,35 @@ fn what_cannot_be_read_any_more_when_it_is_copied_is_not_taken_for_zeros() {
 }
 
 #[test]
+fn what_can_be_read_again_when_it_is_copied_is_not_given_up() {
+    let whole = make(Integrity::Chained, true);
+    let name = segments(&whole).swap_remove(1);
+    let bytes = whole.file_bytes(&name).expect("a segment");
+    let mut refused = 0;
+    for nth in 1.. {
+        let memory = whole.copy();
+        let storage = FaultyDirectory::over_memory(memory.clone());
+        // The read of many blocks, and that of its first one alone.
+        for nth in [nth, nth + 1] {
+            storage.plan(Fault::nth_of(nth, &[CallKind::Read], Failure::Io).on(&name));
+        }
+        let repaired = repair::apply_on(&storage);
+        assert!(memory.file_bytes(&name).as_ref() == Some(&bytes), "{nth}");
+        match repaired {
+            Ok(report) => assert!(report.lost().is_empty(), "{nth}: {report:#?}"),
+            Err(error) => {
+                assert!(error.to_string().contains("plan again"), "{nth}: {error}");
+                refused += 1;
+            }
+        }
+        if storage.failures() == 0 {
+            break;
+        }
+    }
+    assert!(refused > 0, "it is met while it is planned, too");
+}
+
+#[test]
 fn a_backup_tells_the_block_and_is_restored_with_every_record_outside_of_it() {
     for_every_block(|broken| {
         let what = broken.what();

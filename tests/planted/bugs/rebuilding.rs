@@ -130,6 +130,15 @@ pub(super) const BUGS: &[Bug] = &[
         killer: "rebuild salvaging::a_payload_that_is_another_segment_does_not_speak_for_a_file_without_its_header",
     },
     Bug {
+        name: "framing-inside-a-payload-is-believed",
+        breaks: "Salvage",
+        file: "salvage/framing.rs",
+        within: "fn outermost(",
+        find: "candidate.last > reached",
+        replace: "candidate.last > reached || candidate.frames > 0",
+        killer: "rebuild salvaging::a_damaged_payload_that_is_a_longer_segment_does_not_speak_for_the_frames_around_it",
+    },
+    Bug {
         name: "newest-slot-of-any-queue",
         breaks: "Salvage",
         file: "salvage/remains.rs",
