@@ -49,7 +49,9 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
             work: Work::MarkUnclean { queue: state.queue },
         });
     }
-    let end = bounds.end.position.segment;
+    // One put behind the last may stand behind some that the log does not go through.
+    let last = planner.before.map(|before| before.number);
+    let end = bounds.end.position.segment.max(last.unwrap_or_default());
     let between = |number: &&SegmentNumber| **number >= bounds.first && **number < end;
     for number in bounds.survey.numbers.iter().filter(between) {
         let is_member = members.iter().any(|member| member.number == *number);

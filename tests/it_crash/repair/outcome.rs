@@ -6,7 +6,8 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{CorruptionPolicy, ErrorKind, Integrity, SyncPolicy, repair};
 
 use super::scene::{
-    DAMAGES, Damage, RECORDS, assert_sound, assert_whole, lost, make, payload, scene_options,
+    DAMAGES, Damage, Forget as _, RECORDS, assert_sound, assert_whole, last, lost, make, payload,
+    scene_options,
 };
 use crate::support::{contents, kill, ranges, try_open};
 
@@ -217,6 +218,41 @@ fn a_queue_that_went_on_behind_damage_is_repaired_too() {
         }
     }
     assert!(repaired > 20);
+}
+
+#[test]
+fn one_repair_is_enough_where_a_segment_and_what_proves_the_next_one_are_missing() {
+    use forebay::storage::Directory;
+    use std::sync::Arc;
+
+    let mut passed_by = 0;
+    for synced in 0..RECORDS {
+        let memory = MemoryDirectory::new();
+        let options = scene_options(CorruptionPolicy::RefuseRead).sync_policy(SyncPolicy::Manual);
+        let queue = options.open_on(Arc::new(memory.clone()));
+        let queue = queue.expect("a new queue");
+        for number in 0..RECORDS {
+            queue.enqueue(payload(number)).expect("room");
+            if number == synced {
+                queue.sync().expect("memory works");
+            }
+        }
+        let memory = kill(&memory, queue);
+        memory.remove("STATE").expect("memory works");
+        for number in 1..last(&memory) {
+            let what = format!("segment {number}, synced: {synced}");
+            let memory = memory.copy();
+            memory.forget(number);
+            let Ok(report) = repair::apply_on(&memory) else {
+                continue;
+            };
+            let again = repair::plan_on(&memory).expect("it can be planned again");
+            assert!(again.is_empty(), "{what}: {}", again.steps[0]);
+            let mut done = report.done.iter();
+            passed_by += usize::from(done.any(|step| step.problem.contains("went on without")));
+        }
+    }
+    assert!(passed_by > 0);
 }
 
 #[test]

@@ -202,4 +202,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "true",
         killer: "it_crash repair::outcome::every_undamaged_record_is_there_and_every_other_one_is_named",
     },
+    Bug {
+        name: "repair-leaves-what-a-stand-in-passes-by",
+        breaks: "Repair",
+        file: "repair/segments.rs",
+        within: "pub(super) fn plan_segments(",
+        find: "last.unwrap_or_default()",
+        replace: "last.filter(|_| false).unwrap_or_default()",
+        killer: "it_crash repair::outcome::one_repair_is_enough_where_a_segment_and_what_proves_the_next_one_are_missing",
+    },
 ];
