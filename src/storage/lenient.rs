@@ -188,7 +188,9 @@ impl LenientFile {
         {
             range.start = *before;
         }
-        if let Some((behind, _)) = own.remove(&end).filter(|(_, found)| *found == why) {
+        if own.get(&end).is_some_and(|(_, found)| *found == why)
+            && let Some((behind, _)) = own.remove(&end)
+        {
             range.end = behind;
         }
         own.insert(range.start, (range.end, why));
@@ -318,6 +320,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn ranges_that_touch_are_one_where_the_error_is_the_same_and_all_are_told() {
+        let error = |number| {
+            let source = std::io::Error::from_raw_os_error(number);
+            Error::io("read", Path::new(NAME), source)
+        };
+        let storage = faulty(&bytes(4 * 4096));
+        let lenient = Lenient::over(&storage as &dyn Directory);
+        let file = LenientFile {
+            inner: storage.open(NAME, Access::Read).expect("it is there"),
+            name: NAME.to_owned(),
+            notes: Arc::clone(&lenient.notes),
+        };
+        for (block, number) in [(2, 5), (1, 6), (3, 5), (0, 6)] {
+            file.note(block * 4096, 4 * 4096, &error(number));
+        }
+        let told = lenient.noted();
+        let ranges = told.iter().map(|one| (one.offset.get(), one.bytes));
+        let expected = [(0, Some(2 * 4096)), (2 * 4096, Some(2 * 4096))];
+        assert!(ranges.eq(expected), "{told:?}");
     }
 
     #[test]
