@@ -26,7 +26,7 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "BP-16",
         file: "consumer/cursor.rs",
         within: "fn refuse_filter(",
-        find: "slot.filter == wanted",
+        find: "slot.filter == wanted.id()",
         replace: "true",
         killer: "it consumer::kinds::a_consumer_is_bound_to_its_kinds_over_reopening",
     },

@@ -9,7 +9,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "log/append.rs",
         within: "fn append_or_find(",
         find: "[Self::free_room, Self::reclaim_room, Self::vacate]",
-        replace: "[Self::free_room, Self::reclaim_room]",
+        replace: "[Self::free_room, Self::reclaim_room, Self::reclaim_room]",
         killer: "it_crash vacated::a_device_filled_by_one_segment_takes_records_again_once_all_are_acknowledged",
     },
     Bug {
