@@ -81,6 +81,9 @@ fn what_is_acknowledged_while_a_log_is_emptied_is_not_told_as_gone_after_a_power
         let mut late = queue.consumer("late").expect("nobody else has it");
         late.seek(at(next / 2)).expect("it is there");
         let mut late = Some(late);
+        // It stays open: closing it would sync its cursor.
+        let kept = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&kept);
         writer.hook(move |call| {
             if call == moment
                 && let Some(mut late) = late.take()
@@ -89,9 +92,9 @@ fn what_is_acknowledged_while_a_log_is_emptied_is_not_told_as_gone_after_a_power
                 let (done, through) = channel();
                 thread::spawn(move || {
                     late.ack_through(at(next - 1)).ok();
-                    done.send(()).ok();
+                    done.send(late).ok();
                 });
-                through.recv_timeout(Duration::from_millis(100)).ok();
+                *keep.lock() = through.recv_timeout(Duration::from_millis(100)).ok();
             }
         });
         queue.enqueue("one more").ok();

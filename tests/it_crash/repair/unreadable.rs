@@ -11,10 +11,10 @@ use forebay::inspect::{Severity, Verification, VerifyOptions, verify_on};
 use forebay::salvage::{SalvageOptions, salvage_on};
 use forebay::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::MemoryDirectory;
-use forebay::{CorruptionPolicy, Follower, Integrity, Start, Unreadable, repair};
+use forebay::{CorruptionPolicy, Follower, Integrity, Start, SyncPolicy, Unreadable, repair};
 
 use super::scene::{RECORDS, assert_whole, assert_whole_on, frames, make, payload, scene_options};
-use crate::support::segments;
+use crate::support::{edit, fill, open, segments};
 
 const BLOCK: usize = 4096;
 
@@ -425,4 +425,23 @@ fn a_backup_tells_the_block_and_is_restored_with_every_record_outside_of_it() {
         let is_new = broken.name == "STATE";
         assert!(is_new || copied == broken.readable(), "{what}");
     });
+}
+
+#[test]
+fn what_cannot_be_read_behind_the_end_of_the_log_is_told_too() {
+    let memory = MemoryDirectory::new();
+    let queue = open(&memory, SyncPolicy::Always);
+    fill(&queue, 3, 100);
+    queue.close().expect("nothing fails");
+    let name = segments(&memory).pop().expect("a segment");
+    // Blocks that were reserved, further than what is read together with the last frame.
+    edit(&memory, &name, |bytes| bytes.resize(256 * BLOCK, 0));
+    let storage = FaultyDirectory::over_memory(memory);
+    storage.break_block(&name, 255);
+    let told = verify_on(&storage, &VerifyOptions::new(), &|_| {}).expect("a queue");
+    let [unreadable] = &*told.unreadable else {
+        panic!("one block: {:?}", told.unreadable);
+    };
+    assert_eq!(unreadable.offset.get(), 255 * 4096);
+    assert_eq!(told.lost_records(), 0);
 }

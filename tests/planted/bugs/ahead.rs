@@ -86,15 +86,6 @@ pub(super) const BUGS: &[Bug] = &[
         killer: "it_crash prepared::a_full_disk_gets_the_room_of_the_next_segment_back",
     },
     Bug {
-        name: "full-disk-keeps-what-was-deleted",
-        breaks: "A31",
-        file: "log/append.rs",
-        within: "fn free_room(",
-        find: "self.empty_trash()",
-        replace: "false",
-        killer: "it_crash shrinking::a_full_disk_takes_back_what_was_deleted_before_it_refuses_a_record",
-    },
-    Bug {
         name: "next-segment-that-came-back-stays",
         breaks: "A22",
         file: "log/begin.rs",

@@ -20,7 +20,7 @@ pub(super) const BUGS: &[Bug] = &[
         within: "fn read_rest(",
         find: "wide(file.read_at(&mut buffer, offset.get())?)",
         replace: "wide(usize::from(buffer.is_empty()))",
-        killer: "it_crash repair::unreadable::verify_tells_exactly_the_block_and_the_records_that_it_hides",
+        killer: "it_crash repair::unreadable::what_cannot_be_read_behind_the_end_of_the_log_is_told_too",
     },
     Bug {
         name: "opening-told-as-if-it-forgave",

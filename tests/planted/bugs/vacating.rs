@@ -76,15 +76,6 @@ pub(super) const BUGS: &[Bug] = &[
         killer: "it_crash vacated::an_emptied_log_whose_state_is_lost_is_refused_and_never_begins_at_zero",
     },
     Bug {
-        name: "listener-told-while-segments-are-held",
-        breaks: "A51",
-        file: "log/vacate.rs",
-        within: "fn vacate_once(",
-        find: "self.check_open()?;",
-        replace: "self.commit()?;",
-        killer: "it_crash vacated::who_hears_of_a_full_device_may_call_the_queue_back",
-    },
-    Bug {
         name: "missing-end-believed-where-nothing-is-appended",
         breaks: "I2",
         file: "recovery/survey.rs",
