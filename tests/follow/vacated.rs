@@ -11,29 +11,30 @@ use parking_lot::Mutex;
 
 use crate::stage::{Seen, Stage, at, follow, open, payload, still};
 
-/// A queue that fills its device with one segment, all of it acknowledged; how many records it has.
-fn scene() -> (MemoryDirectory, Stage, Queue, u64) {
+/// A queue that fills its device with one segment, acknowledged but for what `left` gives of their
+/// number to the consumer "late"; how many records it has.
+fn scene(left: impl Fn(u64) -> u64) -> (MemoryDirectory, Stage, Queue, u64) {
     let memory = MemoryDirectory::with_capacity(16 * 4096);
     let stage = Stage::new(&memory);
     let queue = open(still(1, SyncPolicy::Always).segment_bytes(1 << 20), &stage);
     let consumers = ["c", "late"].map(|name| queue.consumer(name).expect("nobody else has it"));
     while queue.enqueue(payload(0, queue.next().get())).is_ok() {}
     let next = queue.next().get();
-    for mut consumer in consumers {
-        consumer.ack_through(at(next - 1)).expect("durable");
+    for (mut consumer, left) in consumers.into_iter().zip([0, left(next)]) {
+        consumer.ack_through(at(next - left - 1)).expect("durable");
     }
     (memory, stage, queue, next)
 }
 
 #[test]
 fn a_follower_goes_on_behind_a_log_that_was_emptied_and_is_told_what_it_missed() {
-    let next = scene().3;
+    let next = scene(|_| 0).3;
     let mut gaps = 0;
     for already in [0, 1, next / 2, next] {
         let mut last = 1;
         let mut moment = 1;
         while moment <= last {
-            let (memory, writer, queue, _) = scene();
+            let (memory, writer, queue, _) = scene(|_| 0);
             let mut follower = follow(&Stage::read_only(&memory));
             let mut seen = Seen::from(0);
             while seen.next() < already {
@@ -76,10 +77,9 @@ fn what_is_acknowledged_while_a_log_is_emptied_is_not_told_as_gone_after_a_power
     let mut last = 1;
     let mut moment = 1;
     while moment <= last {
-        let (memory, writer, queue, next) = scene();
+        let (memory, writer, queue, next) = scene(|next| next / 2);
         let queue = Arc::new(queue);
-        let mut late = queue.consumer("late").expect("nobody else has it");
-        late.seek(at(next / 2)).expect("it is there");
+        let late = queue.consumer("late").expect("nobody else has it");
         let mut late = Some(late);
         // It stays open: closing it would sync its cursor.
         let kept = Arc::new(Mutex::new(None));
@@ -97,7 +97,8 @@ fn what_is_acknowledged_while_a_log_is_emptied_is_not_told_as_gone_after_a_power
                 *keep.lock() = through.recv_timeout(Duration::from_millis(100)).ok();
             }
         });
-        queue.enqueue("one more").ok();
+        // The one that found no room.
+        queue.enqueue(payload(0, next)).ok();
         last = writer.calls();
         writer.unhook();
         let image = memory.crash_losing_all();
