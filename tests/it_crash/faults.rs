@@ -399,7 +399,7 @@ fn after_poison_waiting_ends_at_once() {
         .open_on(Arc::new(storage.clone()))
         .expect("no fault is planned");
     fill(&queue, 1, 100);
-    storage.plan(Fault::nth_of(1, &[CallKind::SyncFile], Failure::Io));
+    storage.plan(Fault::nth_of(1, &[CallKind::SyncFile], Failure::Io).for_ever());
     let error = queue.sync().expect_err("the sync fails");
     assert_eq!(error.kind(), ErrorKind::Poisoned);
     guard("waiting after poison", move || {

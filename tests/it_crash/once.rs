@@ -296,7 +296,7 @@ fn a_known_key_is_an_error_once_the_queue_is_poisoned() {
     let storage = FaultyDirectory::over_memory(memory.clone());
     let queue = open_on(&storage, SyncPolicy::Always).expect("a new queue");
     once(&queue, 0).expect("nothing fails");
-    storage.plan(Fault::nth_of(1, &[CallKind::SyncFile], Failure::Io));
+    storage.plan(Fault::nth_of(1, &[CallKind::SyncFile], Failure::Io).for_ever());
     let first = once(&queue, 1).expect_err("the sync fails");
     assert_eq!(first.kind(), ErrorKind::Poisoned);
     for number in 0..3 {

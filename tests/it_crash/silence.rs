@@ -5,9 +5,10 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{Queue, Sequence, SyncPolicy};
 
 use crate::order::{changes_storage, open_watched, watch};
-use crate::support::{fill, guard};
+use crate::support::{fill, guard, segments};
 
-/// Makes the sync of `name` fail and looks at every call from then on.
+/// Makes the call of `kind` on `name`, or on the segment that is written to, fail and looks at
+/// every call from then on.
 fn assert_silence_after(kind: CallKind, name: Option<&str>, poison: impl FnOnce(&Queue)) {
     let memory = MemoryDirectory::new();
     let storage = watch(&memory);
@@ -22,10 +23,11 @@ fn assert_silence_after(kind: CallKind, name: Option<&str>, poison: impl FnOnce(
             .expect("nothing fails yet");
     }
     fill(&queue, 1, 900);
-    let fault = Fault::nth_of(1, &[kind], Failure::Io);
-    storage.plan(name.map_or(fault.clone(), |name| fault.on(name)));
+    let active = segments(&memory).pop().expect("it has records");
+    let name = name.unwrap_or(&active);
+    storage.plan(Fault::nth_of(1, &[kind], Failure::Io).on(name));
     poison(&queue);
-    assert!(storage.failures() > 0, "{kind:?} {name:?}: nothing failed");
+    assert!(storage.failures() > 0, "{kind:?} {name}: nothing failed");
     // What other threads had begun ends before the silence.
     let deadline = std::time::Instant::now() + std::time::Duration::from_millis(200);
     while std::time::Instant::now() < deadline {
@@ -58,7 +60,7 @@ fn assert_silence_after(kind: CallKind, name: Option<&str>, poison: impl FnOnce(
         .collect();
     assert!(
         changes.is_empty(),
-        "{kind:?} {name:?}: after poison: {changes:?}"
+        "{kind:?} {name}: after poison: {changes:?}"
     );
 }
 

@@ -57,7 +57,7 @@ fn who_finds_its_key_is_told_when_nobody_knows_whether_the_first_record_is_durab
         wait_until("the first one syncs", || gated.gate.waiting() == 1);
         let second = scope.spawn(|| queue.enqueue_once(KEY, payload(2)));
         let_others_run();
-        faulty.plan(Fault::nth_of(1, &[CallKind::SyncFile], Failure::Io));
+        faulty.plan(Fault::nth_of(1, &[CallKind::SyncFile], Failure::Io).for_ever());
         gated.gate.open();
         refused(first.join().expect("no panic"), ErrorKind::Poisoned);
         refused(second.join().expect("no panic"), ErrorKind::Poisoned);

@@ -6,6 +6,7 @@ use forebay::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::{Fate, MemoryDirectory, Unsynced, UnsyncedChange};
 use forebay::{ErrorKind, Queue, Retention, Sequence, SyncPolicy};
 
+use crate::golden::still_host;
 use crate::support::{
     Dice, assert_drains, cut_power, drain, drain_all, drain_sequences, edit, fill, find, kill,
     open, options, segments, settle, try_open,
@@ -211,7 +212,9 @@ fn recovery_writes_again_what_a_failed_sync_left_only_in_the_cache() {
     for count in [1, 3, 6] {
         let memory = MemoryDirectory::new();
         let storage = FaultyDirectory::over_memory(memory.clone());
+        // Nobody but the caller syncs, so that the fault is the log's.
         let queue = options(SyncPolicy::Manual)
+            .host(still_host())
             .open_on(Arc::new(storage.clone()))
             .expect("a new queue");
         fill(&queue, 1, 100);
