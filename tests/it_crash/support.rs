@@ -171,6 +171,9 @@ pub(crate) fn ranges(gaps: &[Gap]) -> Vec<Range<u64>> {
     gaps.iter().map(|gap| plain(&gap.range)).collect()
 }
 
+/// What takes longer hangs, on a machine with much else to do, too.
+const HANG: Duration = Duration::from_mins(5);
+
 /// Runs `work` in a thread of its own and ends the whole test process when it hangs.
 pub(crate) fn guard<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, finished) = mpsc::channel();
@@ -179,7 +182,7 @@ pub(crate) fn guard<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Se
         done.send(()).ok();
         result
     });
-    if finished.recv_timeout(Duration::from_mins(1)) == Err(mpsc::RecvTimeoutError::Timeout) {
+    if finished.recv_timeout(HANG) == Err(mpsc::RecvTimeoutError::Timeout) {
         tell(&format!("HANG: {what}"));
         std::process::abort();
     }

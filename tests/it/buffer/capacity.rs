@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forebay::{EventBuffer, GapReason, QueueOptions, SyncPolicy};
 
 use super::{Plain, drain, dropped};
-use crate::scene::{Heard, Recorder, folder};
+use crate::scene::{Heard, Recorder, folder, wait_until};
 use crate::tree::copy_tree;
 
 #[test]
@@ -145,7 +145,15 @@ fn what_was_dropped_stays_dropped_after_a_close_and_after_a_kill() -> forebay::R
     let (path, image) = (folder.path().join("b"), folder.path().join("image"));
     let buffer: EventBuffer<u32> = EventBuffer::new(&path, 10)?;
     (0..15).try_for_each(|event| buffer.enqueue(&event))?;
-    copy_tree(&path, &image);
+    // Whoever syncs `STATE` while the last commit ends writes that one's floor behind it.
+    wait_until("the floor is written", || {
+        std::fs::remove_dir_all(&image).ok();
+        copy_tree(&path, &image);
+        let killed = EventBuffer::<u32>::new(&image, 10);
+        killed
+            .and_then(|buffer| buffer.len())
+            .is_ok_and(|waiting| waiting == 10)
+    });
     drop(buffer);
     for place in [&path, &image] {
         let buffer: EventBuffer<u32> = EventBuffer::new(place, 10)?;

@@ -49,6 +49,7 @@ fn a_close_writes_nothing_after_the_sync_of_a_reclaimed_name_failed() {
     let memory = MemoryDirectory::new();
     let storage = watch(&memory);
     let queue = options(SyncPolicy::Always)
+        .host(still_host())
         .open_on(Arc::new(storage.clone()))
         .expect("a new queue");
     let mut consumer = queue.consumer("c").expect("a new consumer");
