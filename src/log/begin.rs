@@ -131,8 +131,6 @@ impl Log {
         }
         let segment = match self.open_end(end)? {
             Ok(segment) => segment,
-            // Reclaimed: all its records were delivered.
-            Err(Defect::Missing) => return Ok(Ok(())),
             Err(defect) => return Ok(Err(defect)),
         };
         let file = Arc::clone(&segment.file);

@@ -7,7 +7,7 @@ use super::{Log, SegmentTable};
 use crate::error::Result;
 use crate::format::{Control, IndexEntry};
 use crate::position::{Offset, Position, SegmentNumber, Sequence};
-use crate::segment::{FrameStream, Segment, read_index, resync, scan};
+use crate::segment::{FrameStream, Segment, map_index, resync, scan};
 
 /// A place in a segment.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Log {
 
 /// What a sealed segment's index file says; where there is none that can be used it is made anew.
 fn indexed(log: &Log, segment: &Segment, target: Sequence) -> Option<IndexEntry> {
-    if let Some(index) = read_index(log.directory(), segment) {
+    if let Some(index) = map_index(log.directory(), segment) {
         return index.at_or_before(target);
     }
     log.table().following(segment.number())?;

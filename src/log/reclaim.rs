@@ -4,8 +4,8 @@
 //! 2. The keys in what goes are durable in the file `KEYS`, as far as they count (`keys_file.rs`).
 //! 3. `STATE` says durably which segment is the first now.
 //! 4. Each file renamed to `.trash`, its index unlinked.
-//! 5. The file unlinked: at once for a caller who wants the room, else shrunk in steps before
-//!    (`trash.rs`).
+//! 5. The file cut to nothing, so that who has it open holds no room, and unlinked: at once for a
+//!    caller who wants the room, else in steps (`trash.rs`).
 //! 6. The folder synced.
 //!
 //! Opening deletes what a crash in between has left: any `.trash`, and any segment below the first.
@@ -28,7 +28,7 @@ use crate::sync::atomic::{Ordering, fence};
 
 /// How soon the room of a deleted segment is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Haste {
+pub(super) enum Haste {
     Now,
     InSteps,
 }
@@ -100,15 +100,7 @@ impl Log {
         committed.map_err(|error| self.poison_on_loss(error, notices))?;
         self.state_synced(notices);
         self.first_base.store(known.base.get(), Ordering::Release);
-        for number in &free {
-            self.table.remove(*number);
-            let bytes = self.delete_segment(*number, haste)?;
-            notices.push(Notice::Reclaimed {
-                segment: *number,
-                bytes,
-            });
-        }
-        self.sync_names(notices)?;
+        self.delete_segments(&free, haste, notices)?;
         Ok((free.len(), again_at))
     }
 
@@ -185,19 +177,28 @@ impl Log {
         }
     }
 
-    /// Deletes a segment that `STATE` says is not of the log.
-    pub(super) fn delete_now(&self, number: SegmentNumber) -> Result<u64> {
-        self.delete_segment(number, Haste::Now)
+    /// Deletes segments that `STATE` says are not of the log.
+    pub(super) fn delete_segments(
+        &self,
+        numbers: &[SegmentNumber],
+        haste: Haste,
+        notices: &mut Notices,
+    ) -> Result<()> {
+        for number in numbers {
+            self.table.remove(*number);
+            let bytes = self.delete_segment(*number, haste)?;
+            notices.push(Notice::Reclaimed {
+                segment: *number,
+                bytes,
+            });
+        }
+        self.sync_names(notices)
     }
 
     fn delete_segment(&self, number: SegmentNumber, haste: Haste) -> Result<u64> {
         let log = segment_file(number, SegmentFile::Log);
         let trash = segment_file(number, SegmentFile::Trash);
-        let access = match haste {
-            Haste::Now => Access::Read,
-            Haste::InSteps => Access::Write,
-        };
-        let file = self.directory.open(&log, access);
+        let file = self.directory.open(&log, Access::Write);
         let bytes = file.as_ref().map_or(Ok(0), |file| file.length());
         let bytes = bytes.unwrap_or(0);
         let doomed = match self.directory.rename(&log, &trash) {
@@ -209,11 +210,14 @@ impl Log {
         };
         self.directory
             .remove(&segment_file(number, SegmentFile::Index))?;
-        match file {
-            Ok(file) if haste == Haste::InSteps => {
-                self.throw_away(Doomed::new(doomed, file, bytes))?;
+        match (file, haste) {
+            (Ok(file), Haste::InSteps) => self.throw_away(Doomed::new(doomed, file, bytes))?,
+            (Ok(file), Haste::Now) => {
+                // Who has it open would hold its room until he lets go of it.
+                file.set_length(0).ok();
+                self.directory.remove(&doomed)?;
             }
-            Ok(_) | Err(_) => self.directory.remove(&doomed)?,
+            (Err(_), _) => self.directory.remove(&doomed)?,
         }
         Ok(bytes)
     }

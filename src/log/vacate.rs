@@ -7,8 +7,7 @@
 //!    durable elsewhere, as in `reclaim.rs`.
 //! 2. Under the log's lock, if all of this still holds, `STATE` says durably that the log ends here,
 //!    and that its first segment is one which nobody has begun.
-//! 3. The files are cut to nothing, so that who has one open holds no room, and unlinked; the folder
-//!    is synced.
+//! 3. The files go, as in `reclaim.rs` from its step 4 on.
 //! 4. The next append begins, as after opening, and binds a new run into the chain.
 //!
 //! With `Overflow::DropOldest` what waits is given up first, in step 2: the oldest segment goes, and
@@ -20,13 +19,13 @@
 use super::Log;
 use super::begin::Resume;
 use super::floor::Place;
-use super::notices::{Notice, Notices};
+use super::notices::Notices;
+use super::reclaim::Haste;
 use super::table::Known;
 use crate::error::Result;
 use crate::event::GapReason;
-use crate::format::{End, SegmentFile, segment_file};
+use crate::format::End;
 use crate::position::{SegmentNumber, Sequence};
-use crate::storage::Access;
 use crate::sync::atomic::Ordering;
 
 /// How often to begin again where somebody appends meanwhile.
@@ -92,7 +91,7 @@ impl Log {
         self.keep_keys(end.next, notices)?;
         let taken = self.take_all(end, drops, notices)?;
         if let Vacated::Gone(gone) = &taken {
-            self.delete_all(gone, notices)?;
+            self.delete_segments(gone, Haste::Now, notices)?;
         }
         Ok(taken)
     }
@@ -136,22 +135,6 @@ impl Log {
         });
         // A new one may be begun as soon as the lock is free.
         Ok(Vacated::Gone(self.table.numbers()))
-    }
-
-    /// Step 3.
-    fn delete_all(&self, gone: &[SegmentNumber], notices: &mut Notices) -> Result<()> {
-        for number in gone {
-            self.table.remove(*number);
-            let name = segment_file(*number, SegmentFile::Log);
-            let cut = self.directory.open(&name, Access::Write);
-            cut.and_then(|file| file.set_length(0)).ok();
-            let bytes = self.delete_now(*number)?;
-            notices.push(Notice::Reclaimed {
-                segment: *number,
-                bytes,
-            });
-        }
-        self.sync_names(notices)
     }
 
     /// Whether retention keeps what ends at `end`; what is below `dropped` was given up.

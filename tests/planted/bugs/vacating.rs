@@ -42,10 +42,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "deleted-segment-keeps-its-room-for-a-reader",
         breaks: "A31",
-        file: "log/vacate.rs",
-        within: "fn delete_all(",
-        find: "cut.and_then(|file| file.set_length(0)).ok();",
-        replace: "drop(cut);",
+        file: "log/reclaim.rs",
+        within: "fn delete_segment(",
+        find: "file.set_length(0).ok();",
+        replace: "drop(file);",
         killer: "it_crash vacated::a_device_filled_by_one_segment_takes_records_again_once_all_are_acknowledged",
     },
     Bug {
