@@ -8,7 +8,7 @@
 
 use super::checksum::crc32c;
 use super::fields::{FieldReader, FieldWriter, wide};
-use super::{ALIGNMENT, Defect, envelope};
+use super::{ALIGNMENT, BLOCK_BYTES, Defect, envelope};
 use crate::position::{Offset, QueueId, SegmentNumber, Sequence};
 
 const MAGIC: [u8; 8] = *b"FBYINDEX";
@@ -39,6 +39,12 @@ impl IndexHeader {
     pub(crate) const ENTRIES_OFFSET: usize = 128;
     /// Bytes of one entry.
     pub(crate) const ENTRY_BYTES: usize = 8;
+
+    /// The most that the index file of a segment of `segment_bytes` has: an entry for each block.
+    pub(crate) fn bytes_max(segment_bytes: u64) -> u64 {
+        let entries = segment_bytes.div_ceil(BLOCK_BYTES);
+        wide(Self::ENTRIES_OFFSET).saturating_add(entries.saturating_mul(wide(Self::ENTRY_BYTES)))
+    }
 
     /// The whole index file.
     pub(crate) fn encode(&self, entries: &[IndexEntry]) -> Vec<u8> {

@@ -12,7 +12,7 @@ use super::verify::{Anchor, Ground, Started};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Chain, Integrity};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{Segment, read_index_entry};
+use crate::segment::{Segment, read_index};
 use crate::storage::{Directory, DiskDirectory};
 
 /// How often to look where segments are reclaimed meanwhile.
@@ -134,7 +134,7 @@ fn walk_to(
     sequence: Sequence,
 ) -> Result<Option<Chain>> {
     let limit = Offset::new(segment.file.length()?);
-    let entry = read_index_entry(directory, segment, sequence);
+    let entry = read_index(directory, segment).and_then(|index| index.at_or_before(sequence));
     let starts = entry.map(|entry| entry.offset);
     for start in starts.into_iter().chain([segment.data_start()]) {
         let mut stream = segment.stream();

@@ -2,13 +2,11 @@
 //!
 //! An index never decides where the log ends, and what it points to is verified before use.
 
-use std::sync::Arc;
-
 use super::Segment;
 use crate::error::Result;
 use crate::format::{BLOCK_BYTES, IndexEntry, IndexHeader, SegmentFile, segment_file, temporary};
 use crate::position::{Offset, Sequence};
-use crate::storage::{Access, Directory, Map, read_whole};
+use crate::storage::{Access, Directory, File, Map, read_whole};
 
 /// The index of a segment that still grows, or is being scanned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,14 +81,32 @@ fn header_of(segment: &Segment, next: Sequence, end: Offset) -> IndexHeader {
     }
 }
 
-/// A mapped index file.
-#[derive(Clone, Debug)]
+/// The index file of a segment, its checksums verified.
+#[derive(Debug)]
 pub(crate) struct IndexFile {
     header: IndexHeader,
-    map: Arc<Map>,
+    bytes: Map,
 }
 
 impl IndexFile {
+    /// The index of `segment`, out of what `load` makes of its file; `None` when it is missing,
+    /// damaged, or of another segment.
+    fn open(
+        directory: &dyn Directory,
+        segment: &Segment,
+        load: impl FnOnce(&dyn File) -> Result<Map>,
+    ) -> Option<Self> {
+        let name = segment_file(segment.number(), SegmentFile::Index);
+        let file = directory.open(&name, Access::Read).ok()?;
+        if file.length().ok()? > IndexHeader::bytes_max(segment.file.length().ok()?) {
+            return None;
+        }
+        let bytes = load(&*file).ok()?;
+        let (header, _) = IndexHeader::decode(&bytes).ok()?;
+        let own = header_of(segment, header.next, header.end) == header;
+        own.then_some(Self { header, bytes })
+    }
+
     /// The sequence after the last one covered, and where the covered part of the segment ends.
     pub(crate) fn end(&self) -> (Sequence, Offset) {
         (self.header.next, self.header.end)
@@ -98,47 +114,33 @@ impl IndexFile {
 
     /// The last frame known at or before `sequence`.
     pub(crate) fn at_or_before(&self, sequence: Sequence) -> Option<IndexEntry> {
-        let packed = self.map.get(IndexHeader::ENTRIES_OFFSET..)?;
-        self.header.at_or_before(packed, sequence)
+        self.header.at_or_before(self.packed(), sequence)
     }
+
+    fn packed(&self) -> &[u8] {
+        self.bytes
+            .get(IndexHeader::ENTRIES_OFFSET..)
+            .unwrap_or_default()
+    }
+}
+
+/// The index file of `segment`, mapped: for one look-up of whoever holds the queue's lock.
+pub(crate) fn map_index(directory: &dyn Directory, segment: &Segment) -> Option<IndexFile> {
+    IndexFile::open(directory, segment, |file| file.map())
+}
+
+/// The index file of `segment`, read and not mapped: to be kept, and for a directory in which
+/// somebody else may delete or damage the file meanwhile.
+pub(crate) fn read_index(directory: &dyn Directory, segment: &Segment) -> Option<IndexFile> {
+    let read = |file: &dyn File| read_whole(file, usize::MAX).map(Map::of_bytes);
+    IndexFile::open(directory, segment, read)
 }
 
 /// What the index file of `segment` knows, to go on from; nothing when it cannot be used.
 pub(crate) fn known_index(directory: &dyn Directory, segment: &Segment) -> IndexBuilder {
     let mut known = IndexBuilder::new(segment.base);
     if let Some(index) = read_index(directory, segment) {
-        let packed = index.map.get(IndexHeader::ENTRIES_OFFSET..);
-        known.entries = index.header.entries(packed.unwrap_or_default());
+        known.entries = index.header.entries(index.packed());
     }
     known
-}
-
-/// The last frame at or before `sequence` that the index file of `segment` knows, read and not
-/// mapped: for a directory on which another machine may delete the file.
-pub(crate) fn read_index_entry(
-    directory: &dyn Directory,
-    segment: &Segment,
-    sequence: Sequence,
-) -> Option<IndexEntry> {
-    let name = segment_file(segment.number(), SegmentFile::Index);
-    let file = directory.open(&name, Access::Read).ok()?;
-    let bytes = read_whole(&*file, usize::MAX).ok()?;
-    let (header, packed) = IndexHeader::decode(&bytes).ok()?;
-    let own = header_of(segment, header.next, header.end) == header;
-    own.then(|| header.at_or_before(packed, sequence))?
-}
-
-/// The index file of `segment`; `None` when it is missing, damaged, or of another segment.
-pub(crate) fn read_index(directory: &dyn Directory, segment: &Segment) -> Option<IndexFile> {
-    let name = segment_file(segment.number(), SegmentFile::Index);
-    let map = directory
-        .open(&name, Access::Read)
-        .and_then(|file| file.map())
-        .ok()?;
-    let (header, _) = IndexHeader::decode(&map).ok()?;
-    let own = header_of(segment, header.next, header.end) == header;
-    own.then(|| IndexFile {
-        header,
-        map: Arc::new(map),
-    })
 }

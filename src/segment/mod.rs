@@ -6,9 +6,7 @@ mod scan;
 mod stream;
 mod writer;
 
-pub(crate) use index::{
-    IndexBuilder, IndexFile, known_index, read_index, read_index_entry, write_index,
-};
+pub(crate) use index::{IndexBuilder, IndexFile, known_index, map_index, read_index, write_index};
 pub(crate) use open::{Segment, data_start, is_zero_from, read_header};
 pub(crate) use scan::{
     Ending, Mark, Run, SegmentScan, judge_frame, resync, scan, scan_from_least, scan_unstarted,

@@ -11,6 +11,9 @@ use super::transfer::{read_on, write_on};
 use super::{File, Map, failed, sync_failed};
 use crate::error::Result;
 
+/// How much is read at once of a file that is to be mapped.
+const PIECE_BYTES: usize = 64 * 1024;
+
 #[derive(Debug)]
 pub(super) struct DiskFile {
     pub(super) path: PathBuf,
@@ -18,6 +21,19 @@ pub(super) struct DiskFile {
 }
 
 impl DiskFile {
+    /// Reads everything once: what the medium does not give back is an error here, and would be a
+    /// signal (SIGBUS) that ends the process for whoever meets it in a mapping.
+    fn read_through(&self) -> Result<()> {
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut offset = 0;
+        loop {
+            match self.read_at(&mut piece, offset)? {
+                0 => return Ok(()),
+                count => offset += count as u64,
+            }
+        }
+    }
+
     #[cfg(unix)]
     fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset)
@@ -105,6 +121,7 @@ impl File for DiskFile {
     }
 
     fn map(&self) -> Result<Map> {
+        self.read_through()?;
         Map::of_file(&self.file).map_err(failed("map", &self.path))
     }
 }

@@ -5,9 +5,9 @@
 //!
 //! Only index files are mapped, and one page without a file (see [`ProcessMark`]). An index is
 //! written whole under a temporary name and never changed or shortened by us after it has its own
-//! name; a new one replaces it by rename, which leaves the mapped file as it was. What remains is
-//! another program that shortens the file while the queue's lock is held: reading past the new end
-//! raises SIGBUS, as it would for any mapping.
+//! name; a new one replaces it by rename, which leaves the mapped file as it was. A mapping of bytes
+//! that the medium does not give back, or of a file that another program shortens, raises SIGBUS:
+//! so all of a file is read before it is mapped, and it is mapped only as long as one look-up takes.
 #![allow(
     unsafe_code,
     reason = "mapping memory is unsafe by nature; this is the only place"

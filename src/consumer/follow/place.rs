@@ -12,7 +12,7 @@ use crate::event::{Gap, GapReason, join_gap};
 use crate::format::{SEGMENTS, SegmentFile};
 use crate::log::{Here, SegmentTable, find_in};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{Segment, Span, read_index_entry, scan};
+use crate::segment::{Segment, Span, read_index, scan};
 use crate::storage::Directory;
 
 /// A place in somebody else's log that moves forward.
@@ -196,7 +196,7 @@ impl Reading {
         }
         let (table, next) = (self.list()?, self.next);
         let directory = Arc::clone(self.watch.directory());
-        let entry = |segment: &Segment| read_index_entry(&*directory, segment, next);
+        let entry = |segment: &Segment| read_index(&*directory, segment)?.at_or_before(next);
         let found = find_in(&table, next, entry)?;
         self.enter(found);
         Ok(self.here.is_some())

@@ -14,9 +14,6 @@ use crate::position::{Offset, Sequence};
 use crate::segment::Segment;
 use crate::storage::{Access, Directory, open_if_there, read_whole};
 
-/// No larger index can be: one entry for every block of the largest segment.
-const INDEX_BYTES_MAX: u64 = 128 + 8 * (crate::format::SEGMENT_BYTES_MAX / BLOCK_BYTES);
-
 /// What is left of an index to be compared.
 #[derive(Debug)]
 pub(super) struct IndexCheck {
@@ -36,7 +33,9 @@ impl IndexCheck {
         let Some(file) = open_if_there(directory, &name, Access::Read)? else {
             return Ok(None);
         };
-        let bytes = read_whole(&*file, narrow(INDEX_BYTES_MAX))?;
+        // One byte more: a longer file is not cut into a good one.
+        let bytes_max = IndexHeader::bytes_max(segment.file.length()?).saturating_add(1);
+        let bytes = read_whole(&*file, narrow(bytes_max))?;
         let (entries, next, fault) = match IndexHeader::decode(&bytes) {
             Ok((header, packed)) => {
                 let fault = foreign(&header, segment);

@@ -326,6 +326,7 @@ fn an_index_is_a_cache_whatever_is_in_it() -> forebay::Result<()> {
             "short",
             Some(indexes[0].1[..indexes[0].1.len() / 2].to_vec()),
         ),
+        ("of more bytes than can be read", Some(Vec::new())),
     ] {
         let image = folder.path().join(change);
         copy_tree(&path, &image);
@@ -333,6 +334,11 @@ fn an_index_is_a_cache_whatever_is_in_it() -> forebay::Result<()> {
         match bytes {
             Some(bytes) => std::fs::write(&file, bytes).expect("can be written"),
             None => std::fs::remove_file(&file).expect("can be removed"),
+        }
+        if change == "of more bytes than can be read" {
+            let file = std::fs::File::options().write(true).open(&file);
+            let file = file.expect("can be opened");
+            file.set_len(1 << 43).expect("a file with a hole");
         }
         let queue = quick().retention(Retention::KeepForever).open(&image)?;
         let mut consumer = queue.consumer("a")?;

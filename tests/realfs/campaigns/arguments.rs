@@ -8,10 +8,11 @@ cargo test --release --test realfs -- <campaign> [--cycles N] [--seed N] [--may-
   full      fill a 16 MiB file system to the last byte      [--filesystem ext4|xfs]
   shutdown  cut the power by the shutdown ioctl under load  [--filesystem ext4|xfs]
   eio       let the medium fail once and never again
+  sector    let the medium not give the index files back
   kill      SIGKILL; needs no root
   all       all of these, on both file systems
   prove     show that `shutdown` fails on a build whose syncs do nothing
-Without --filesystem: both. All but `kill` need root, loop devices, mkfs.ext4 and mkfs.xfs.
+Without --filesystem: both. All but `kill` need root, loop devices, e2fsprogs and xfsprogs.
 --may-skip turns what cannot run here into success; it is said loudly all the same.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub(crate) enum Campaign {
     Full,
     Shutdown,
     Eio,
+    Sector,
     Kill,
     Prove,
 }
@@ -49,12 +51,14 @@ impl Arguments {
                 "full" => arguments.campaigns.push(Campaign::Full),
                 "shutdown" => arguments.campaigns.push(Campaign::Shutdown),
                 "eio" => arguments.campaigns.push(Campaign::Eio),
+                "sector" => arguments.campaigns.push(Campaign::Sector),
                 "kill" => arguments.campaigns.push(Campaign::Kill),
                 "prove" => arguments.campaigns.push(Campaign::Prove),
                 "all" => arguments.campaigns.extend([
                     Campaign::Kill,
                     Campaign::Full,
                     Campaign::Eio,
+                    Campaign::Sector,
                     Campaign::Shutdown,
                 ]),
                 "--filesystem" => arguments.kinds = vec![kind(value())?],

@@ -17,6 +17,7 @@ mod produce;
 mod prove;
 mod random;
 mod record;
+mod sector;
 mod shape;
 mod shutdown;
 mod verify;
@@ -62,7 +63,7 @@ fn outside(words: &[String]) -> Outcome<ExitCode> {
     if !needs_root {
         return campaigns(&arguments);
     }
-    let mut tools = vec!["mkfs.ext4", "fstrim"];
+    let mut tools = vec!["mkfs.ext4", "fstrim", "debugfs"];
     if arguments.kinds.contains(&Kind::Xfs) {
         tools.push("mkfs.xfs");
     }
@@ -118,6 +119,7 @@ fn run_one(campaign: Campaign, arguments: &Arguments, folder: &Path, seed: u64) 
     match campaign {
         Campaign::Kill => tell(began, &kill::campaign(cycles, folder, &mut random)?),
         Campaign::Eio => tell(began, &eio::campaign(cycles, folder, &mut random)?),
+        Campaign::Sector => tell(began, &sector::campaign(cycles, folder, &mut random)?),
         Campaign::Prove => {
             let names: Vec<&str> = arguments.kinds.iter().map(|kind| kind.name()).collect();
             tell(began, &prove::prove(&names, cycles, folder)?);
