@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use std::path::Path;
 
 /// Why bytes are not the structure that was asked for.
@@ -74,14 +74,21 @@ impl Defect {
 
     /// The defect of a file that is no frame, as an error: an unknown version is not corruption.
     pub(crate) fn into_error(self, kind: ErrorKind, what: &str, path: &Path) -> Error {
-        if let Self::Version { found } = self {
-            let kind = ErrorKind::UnsupportedVersion {
-                found,
-                supported: super::VERSION,
-            };
-            return Error::at(kind, format!("{what}: {self}"), path);
-        }
+        let kind = if let Self::Version { found } = self {
+            let supported = super::VERSION;
+            ErrorKind::UnsupportedVersion { found, supported }
+        } else {
+            kind
+        };
         Error::at(kind, format!("{what}: {self}"), path)
+    }
+
+    /// The defect of a file that goes for damaged: one of a later version does not, and is refused.
+    pub(crate) fn refuse_version(self, what: &str, path: &Path) -> Result<Self> {
+        if matches!(self, Self::Version { .. }) {
+            return Err(self.into_error(ErrorKind::Corrupt, what, path));
+        }
+        Ok(self)
     }
 }
 

@@ -133,8 +133,8 @@ fn read_identity(
         return Ok(None);
     };
     let identity = Identity::decode(&read_whole(&*file, 4096)?);
-    if let Err(defect @ Defect::Version { .. }) = identity {
-        return Err(defect.into_error(ErrorKind::Corrupt, "the queue's identity", file.path()));
+    if let Err(defect) = identity {
+        defect.refuse_version("the queue's identity", file.path())?;
     }
     Ok(Some(identity))
 }
@@ -258,12 +258,9 @@ fn quiet_after(
     let Some(file) = open_if_there(directory, &name, Access::Read)? else {
         return Ok(false);
     };
-    match read_header(&*file, state.queue, end.segment)? {
-        Ok(_) => {}
-        Err(defect @ Defect::Version { .. }) => {
-            return Err(defect.into_error(ErrorKind::Corrupt, "a segment", file.path()));
-        }
-        Err(_) => return Ok(false),
+    if let Err(defect) = read_header(&*file, state.queue, end.segment)? {
+        defect.refuse_version("a segment", file.path())?;
+        return Ok(false);
     }
     if file.length()? < end.offset.get() {
         return Ok(false);
@@ -330,10 +327,8 @@ fn look_at(
     let file = directory.open(&name, Access::Read)?;
     let header: SegmentHeader = match read_header(&*file, own.queue, number)? {
         Ok(header) => header,
-        Err(defect @ Defect::Version { .. }) => {
-            return Err(defect.into_error(ErrorKind::Corrupt, "a segment", file.path()));
-        }
         Err(defect) => {
+            let defect = defect.refuse_version("a segment", file.path())?;
             let used = last_used(&*file)?;
             let scan = SegmentScan {
                 used,

@@ -3,7 +3,7 @@
 use super::files::set_aside;
 use super::members::Bounds;
 use super::plan::RepairStep;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::format::{
     CursorSlot, Defect, Identity, KEYS, KeyFile, SNAPSHOTS, SnapshotHeader, StateSum, consumer_id,
     cursor_file, narrow, wide,
@@ -45,29 +45,20 @@ pub(super) fn plan_beside(
         let name = format!("{SNAPSHOTS}/{last}");
         let file = directory.open(&name, Access::Read)?;
         if let Err(defect) = read_snapshot(&*file)? {
-            let problem = format!("the snapshot is damaged ({})", own(defect, &*file)?);
+            let defect = defect.refuse_version("a file", file.path())?;
+            let problem = format!("the snapshot is damaged ({defect})");
             steps.push(set_aside(directory, &name, problem)?);
         }
     }
     if let Some(file) = open_if_there(directory, KEYS, Access::Read)?
         && let Err(defect) = read_keys(&*file, identity, bounds)?
     {
-        let problem = format!(
-            "it is damaged ({}): keys of records that are deleted count no more",
-            own(defect, &*file)?
-        );
+        let defect = defect.refuse_version("a file", file.path())?;
+        let problem =
+            format!("it is damaged ({defect}): keys of records that are deleted count no more");
         steps.push(set_aside(directory, KEYS, problem)?);
     }
     Ok(steps)
-}
-
-/// `defect`, unless the file is merely newer.
-fn own(defect: Defect, file: &dyn File) -> Result<Defect> {
-    if matches!(defect, Defect::Version { .. }) {
-        let error: Error = defect.into_error(ErrorKind::Corrupt, "a file", file.path());
-        return Err(error);
-    }
-    Ok(defect)
 }
 
 /// Why a cursor is refused although a slot of it can be read.

@@ -120,8 +120,8 @@ fn find_files(directory: &dyn Directory) -> Result<Vec<Found>> {
         };
         let block = read_range(&*file, 0, narrow(BLOCK_BYTES))?;
         let header = SegmentHeader::decode(&block);
-        if let Err(defect @ Defect::Version { .. }) = header {
-            return Err(defect.into_error(ErrorKind::Corrupt, "a segment", file.path()));
+        if let Err(defect) = header {
+            defect.refuse_version("a segment", file.path())?;
         }
         files.push(Found {
             called: bare.is_none().then_some(number),

@@ -179,13 +179,13 @@ pub(super) fn read(laid_out: &LaidOut<'_>, number: SegmentNumber) -> Result<Cont
     let Some(file) = open_if_there(&laid_out.view, &name, Access::Read)? else {
         return Ok(Content::Lost(Defect::Missing));
     };
-    let refused = |defect: Defect| defect.into_error(ErrorKind::Corrupt, "a segment", file.path());
     match read_header(&*file, laid_out.identity.queue, number)? {
         Ok(header) => match Segment::started(Arc::clone(&file), header)? {
             Ok(segment) => Ok(Content::Started(Box::new(segment))),
             Err(defect) => Unstarted::find(header, file, defect).map(Content::Unstarted),
         },
-        Err(defect @ Defect::Version { .. }) => Err(refused(defect)),
-        Err(defect) => Ok(Content::Lost(defect)),
+        Err(defect) => defect
+            .refuse_version("a segment", file.path())
+            .map(Content::Lost),
     }
 }

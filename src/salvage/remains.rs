@@ -1,9 +1,9 @@
 //! What the small files of a queue still say.
 
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::format::{
-    CURSORS, CursorSlot, Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, SNAPSHOTS, STATE,
-    StateSlot, consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
+    CURSORS, CursorSlot, IDENTITY, Identity, KEYS, KeyFile, Pair, SNAPSHOTS, STATE, StateSlot,
+    consumer_id, consumer_of, cursor_file, narrow, snapshot_of,
 };
 use crate::position::{Epoch, QueueId, Sequence};
 use crate::slots::{read_slots, refuse_future};
@@ -113,10 +113,10 @@ fn read_identity(from: &dyn Directory) -> Result<Option<Identity>> {
     };
     match Identity::decode(&read_whole(&*file, 4096)?) {
         Ok(identity) => Ok(Some(identity)),
-        Err(defect @ Defect::Version { .. }) => {
-            Err(defect.into_error(ErrorKind::Corrupt, "the queue's identity", file.path()))
+        Err(defect) => {
+            defect.refuse_version("the queue's identity", file.path())?;
+            Ok(None)
         }
-        Err(_) => Ok(None),
     }
 }
 

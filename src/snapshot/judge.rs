@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{Stored, read};
-use crate::error::{Corruption, Error, ErrorKind, Result};
+use crate::error::{Corruption, Error, Result};
 use crate::format::{Defect, SNAPSHOTS, SnapshotHeader, consumer_id, snapshot_file};
 use crate::log::{Log, Notices, Retention};
 use crate::position::{Offset, Sequence};
@@ -27,10 +27,8 @@ pub(super) fn judge(log: &Log, name: &str, sink: impl FnMut(&[u8])) -> Result<Ve
     let header = match read(log.directory(), name, sink)? {
         Stored::Missing => return Ok(Verdict::Missing),
         Stored::Whole(header) => header,
-        Stored::Damaged(defect @ Defect::Version { .. }, _) => {
-            return Err(defect.into_error(ErrorKind::Corrupt, "a snapshot", &path));
-        }
         Stored::Damaged(defect, offset) => {
+            let defect = defect.refuse_version("a snapshot", &path)?;
             return Ok(Verdict::Unusable(damaged(&path, defect, offset)));
         }
     };
