@@ -147,19 +147,25 @@ impl Planner<'_> {
             };
             self.push(draft, problem, mended.lost.clone())?;
         }
-        self.go_on(segment, &mended);
+        self.go_on((&segment.header, &segment.start, segment.base), &mended);
         Ok(())
     }
 
-    pub(super) fn go_on(&mut self, segment: &Segment, mended: &Mended) {
-        self.first.get_or_insert((segment.number(), segment.base));
+    /// Takes the segment that begins so and ends as it is `mended` for the one before the next.
+    pub(super) fn go_on(
+        &mut self,
+        (header, start, base): (&SegmentHeader, &Start, Sequence),
+        mended: &Mended,
+    ) {
+        let own_bytes = mended.end.since(data_start(header.framing()));
+        self.first.get_or_insert((header.number, base));
         self.before = Some(Before {
-            number: segment.number(),
+            number: header.number,
             end: mended.end,
             next: mended.next,
-            log_bytes: segment.log_bytes_at(mended.end),
+            log_bytes: start.log_bytes.saturating_add(own_bytes),
             chain: mended.chain,
-            epoch: segment.header.epoch,
+            epoch: header.epoch,
             is_moved: mended.is_moved,
             is_end_lost: mended
                 .lost

@@ -6,9 +6,7 @@ use super::segments::Planner;
 use super::whole::{Beginning, whole_gap};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Defect, SegmentFile, SegmentHeader, segment_file};
-
-use crate::segment::NewSegment;
-use crate::storage::{Access, Directory};
+use crate::storage::Directory;
 
 impl Planner<'_> {
     /// A segment of which nothing can be read: a new one stands for all of it.
@@ -75,22 +73,8 @@ impl Planner<'_> {
             following.is_none(),
         );
         let lost = mended.lost.clone();
-        let file = self.empty(&header)?;
         self.push(draft, problem, lost)?;
-        let segment = file.begin(start, base, chain);
-        self.go_on(&segment, &mended);
+        self.go_on((&header, &start, base), &mended);
         Ok(())
-    }
-
-    /// Any file will do: nothing is read of it.
-    fn empty(&self, header: &SegmentHeader) -> Result<NewSegment> {
-        let file = self
-            .laid_out
-            .view
-            .open(crate::format::IDENTITY, Access::Read)?;
-        Ok(NewSegment {
-            file,
-            header: *header,
-        })
     }
 }
