@@ -232,7 +232,8 @@ pub fn apply_on(directory: &dyn Directory) -> Result<RepairReport> {
     apply_in(directory, None)
 }
 
-fn plan_in(directory: &dyn Directory) -> Result<RepairPlan> {
+/// Refuses a directory in which no queue is, and a backup.
+fn refuse_other(directory: &dyn Directory) -> Result<()> {
     let names = directory.list("")?;
     let is_ours = |name: &String| [IDENTITY, SEGMENTS].contains(&name.as_str());
     if !names.iter().any(is_ours) {
@@ -242,7 +243,11 @@ fn plan_in(directory: &dyn Directory) -> Result<RepairPlan> {
             directory.path(),
         ));
     }
-    refuse_backup(directory)?;
+    refuse_backup(directory)
+}
+
+fn plan_in(directory: &dyn Directory) -> Result<RepairPlan> {
+    refuse_other(directory)?;
     let lenient = Lenient::over(directory);
     let mut laid_out = lay_out(&lenient)?;
     let mut steps = std::mem::take(&mut laid_out.steps);
@@ -256,8 +261,8 @@ fn plan_in(directory: &dyn Directory) -> Result<RepairPlan> {
 }
 
 fn apply_in(directory: &dyn Directory, expected: Option<&RepairPlan>) -> Result<RepairReport> {
-    // Not where no queue is: the lock would be the first file there.
-    plan_in(directory)?;
+    // The lock would be the first file there.
+    refuse_other(directory)?;
     let lock = directory.lock(LOCK, &format!("{}\n", std::process::id()))?;
     // A repair before may have been killed between a change of names and the sync of its folder.
     for folder in ["", SEGMENTS, CURSORS, SNAPSHOTS] {
