@@ -1,5 +1,7 @@
 //! Copies in `quarantine`: nothing is removed or replaced before one of it is durable.
 
+use std::ops::Range;
+
 use crate::error::{Error, ErrorKind, Result, Unreadable};
 use crate::format::{QUARANTINE, temporary, wide};
 use crate::storage::{Access, Directory, File, Lenient, open_if_there, read_range, replace_whole};
@@ -56,7 +58,7 @@ pub(super) fn copy(
 
 fn sum_of(file: &dyn File) -> Result<blake3::Hash> {
     let mut hasher = blake3::Hasher::new();
-    for_each_chunk(file, file.length()?, |_, bytes| {
+    for_each_chunk(file, 0..file.length()?, |_, bytes| {
         hasher.update(bytes);
         Ok(())
     })?;
@@ -85,7 +87,7 @@ pub(super) fn copy_bytes(
     let lenient = Lenient::over(directory);
     let from = lenient.open(name, Access::Read)?;
     let end = from.length()?.min(bytes);
-    for_each_chunk(&*from, end, |offset, bytes| to.write_at(bytes, offset))?;
+    for_each_chunk(&*from, 0..end, |offset, bytes| to.write_at(bytes, offset))?;
     let met = lenient.noted_of(name);
     let is_new = |found: &&Unreadable| !is_within(found, unreadable, u64::MAX);
     // Its records would be given up, though they are there again.
@@ -108,14 +110,15 @@ fn is_within(found: &Unreadable, others: &[Unreadable], end: u64) -> bool {
     others.any(|other| other.offset <= found.offset && stop_of(other) >= stop)
 }
 
-fn for_each_chunk(
+/// Hands the bytes `range` of `file`, as far as there are any, to `take`, with the offset of each.
+pub(super) fn for_each_chunk(
     file: &dyn File,
-    end: u64,
+    range: Range<u64>,
     mut take: impl FnMut(u64, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let mut offset = 0;
-    while offset < end {
-        let left = usize::try_from(end - offset).unwrap_or(usize::MAX);
+    let mut offset = range.start;
+    while offset < range.end {
+        let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
         let bytes = read_range(file, offset, CHUNK_BYTES.min(left))?;
         if bytes.is_empty() {
             break;

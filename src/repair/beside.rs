@@ -1,5 +1,6 @@
 //! What stands beside the log: cursors, snapshots, keys. What cannot be used of it is set aside.
 
+use super::aside::for_each_chunk;
 use super::files::set_aside;
 use super::members::Bounds;
 use super::plan::RepairStep;
@@ -12,8 +13,6 @@ use crate::storage::{
     Access, Directory, File, list_if_there, open_if_there, read_range, read_whole,
 };
 
-/// Bytes of a snapshot read at once.
-const CHUNK_BYTES: usize = 1 << 20;
 const SNAPSHOT_SUFFIX: &str = ".snapshot";
 
 /// The steps for what stands beside the log.
@@ -80,21 +79,17 @@ fn cursor_problem(
 }
 
 fn read_snapshot(file: &dyn File) -> Result<std::result::Result<(), Defect>> {
-    let front = read_range(file, 0, SnapshotHeader::STATE_OFFSET)?;
-    let header = match SnapshotHeader::decode(&front, file.length()?) {
+    let (length, begin) = (file.length()?, SnapshotHeader::STATE_OFFSET);
+    let header = match SnapshotHeader::decode(&read_range(file, 0, begin)?, length) {
         Ok(header) => header,
         Err(defect) => return Ok(Err(defect)),
     };
     let mut sum = StateSum::default();
-    let mut offset = wide(SnapshotHeader::STATE_OFFSET);
-    loop {
-        let bytes = read_range(file, offset, CHUNK_BYTES)?;
-        if bytes.is_empty() {
-            return Ok(header.check(sum));
-        }
-        sum.add(&bytes);
-        offset += wide(bytes.len());
-    }
+    for_each_chunk(file, wide(begin)..length, |_, bytes| {
+        sum.add(bytes);
+        Ok(())
+    })?;
+    Ok(header.check(sum))
 }
 
 fn read_keys(
