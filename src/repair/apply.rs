@@ -2,7 +2,7 @@
 
 use super::aside::{copy, copy_bytes, move_there};
 use super::draft::Draft;
-use super::plan::{RepairStep, Work};
+use super::step::{RepairStep, Work};
 use super::unreadable::is_a_file;
 use crate::error::{ErrorKind, Result};
 use crate::format::{SEGMENTS, STATE, SegmentFile, StateSlot, segment_file, temporary};
@@ -15,7 +15,7 @@ pub(super) fn apply_steps(directory: &dyn Directory, steps: &[RepairStep]) -> Re
     for step in steps {
         // Before anything is changed: what is there now is in `quarantine`, durable.
         if let Some(kept) = step.kept.as_ref().and_then(|kept| kept.to_str()) {
-            if is_a_file(step) {
+            if is_a_file(&step.unreadable) {
                 copy(directory, &step.file, kept, &step.unreadable)?;
             } else {
                 move_there(directory, &step.file, kept)?;

@@ -1,9 +1,8 @@
 //! What stands beside the log: cursors, snapshots, keys. What cannot be used of it is set aside.
 
 use super::aside::for_each_chunk;
-use super::files::set_aside;
 use super::members::Bounds;
-use super::plan::RepairStep;
+use super::step::RepairStep;
 use crate::error::{ErrorKind, Result};
 use crate::format::{
     CursorSlot, Defect, Identity, KEYS, KeyFile, SNAPSHOTS, SnapshotHeader, StateSum, consumer_id,
@@ -35,7 +34,11 @@ pub(super) fn plan_beside(
             let problem = format!(
                 "{problem}: the consumer {name:?} begins anew, at the oldest record that is kept"
             );
-            steps.push(set_aside(directory, &cursor_file(name), problem)?);
+            steps.push(RepairStep::set_aside(
+                directory,
+                &cursor_file(name),
+                problem,
+            )?);
         }
     }
     let mut names = list_if_there(directory, SNAPSHOTS)?;
@@ -46,7 +49,7 @@ pub(super) fn plan_beside(
         if let Err(defect) = read_snapshot(&*file)? {
             let defect = defect.refuse_version("a file", file.path())?;
             let problem = format!("the snapshot is damaged ({defect})");
-            steps.push(set_aside(directory, &name, problem)?);
+            steps.push(RepairStep::set_aside(directory, &name, problem)?);
         }
     }
     if let Some(file) = open_if_there(directory, KEYS, Access::Read)?
@@ -55,7 +58,7 @@ pub(super) fn plan_beside(
         let defect = defect.refuse_version("a file", file.path())?;
         let problem =
             format!("it is damaged ({defect}): keys of records that are deleted count no more");
-        steps.push(set_aside(directory, KEYS, problem)?);
+        steps.push(RepairStep::set_aside(directory, KEYS, problem)?);
     }
     Ok(steps)
 }

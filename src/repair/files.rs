@@ -1,10 +1,8 @@
 //! Whose the files are: the identity, and which file is which segment.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use super::aside::place_of;
-use super::plan::{RepairAction, RepairStep, Work};
+use super::step::{RepairAction, RepairStep, Work};
 use super::view::View;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{
@@ -79,29 +77,12 @@ pub(super) fn lay_out(directory: &dyn Directory) -> Result<LaidOut<'_>> {
                 format!("its header is damaged ({defect}), and its name is another's")
             }
         };
-        let step = set_aside(directory, &file.name, problem)?;
+        let step = RepairStep::set_aside(directory, &file.name, problem)?;
         laid_out.steps.push(step);
         laid_out.view.hidden.insert(file.name.clone());
     }
     rename(&mut laid_out, &owners);
     Ok(laid_out)
-}
-
-/// The step that moves the file `name` to `quarantine`.
-pub(super) fn set_aside(
-    directory: &dyn Directory,
-    name: &str,
-    problem: String,
-) -> Result<RepairStep> {
-    Ok(RepairStep {
-        file: name.to_owned(),
-        problem,
-        action: RepairAction::SetAside,
-        lost: Vec::new(),
-        kept: Some(PathBuf::from(place_of(directory, name)?)),
-        unreadable: Vec::new(),
-        work: Work::SetAside,
-    })
 }
 
 fn find_files(directory: &dyn Directory) -> Result<Vec<Found>> {
@@ -161,23 +142,13 @@ fn identify<'a>(directory: &'a dyn Directory, files: &[Found]) -> Result<LaidOut
         Some(_) => format!("it is damaged ({defect}), and all segments agree on what was in it"),
         None => "it is missing, and all segments agree on what was in it".to_owned(),
     };
-    let kept = match found {
-        Some(_) => Some(PathBuf::from(place_of(directory, IDENTITY)?)),
-        None => None,
-    };
-    let step = RepairStep {
-        file: IDENTITY.to_owned(),
-        problem,
-        action: RepairAction::Create,
-        lost: Vec::new(),
-        kept,
-        unreadable: Vec::new(),
-        work: Work::Write { bytes },
-    };
+    let step = RepairStep::replacing(directory, IDENTITY, problem, Work::Write { bytes })?;
+    // Nothing of what was there is in it.
+    let action = RepairAction::Create;
     Ok(LaidOut {
         identity,
         view,
-        steps: vec![step],
+        steps: vec![RepairStep { action, ..step }],
     })
 }
 
@@ -256,13 +227,7 @@ fn rename(laid_out: &mut LaidOut<'_>, owners: &BTreeMap<SegmentNumber, &Found>) 
 }
 
 fn renaming(from: &str, to: &str, number: SegmentNumber) -> RepairStep {
-    RepairStep {
-        file: from.to_owned(),
-        problem: format!("it is segment {number}"),
-        action: RepairAction::Rename,
-        lost: Vec::new(),
-        kept: None,
-        unreadable: Vec::new(),
-        work: Work::Rename { to: to.to_owned() },
-    }
+    let problem = format!("it is segment {number}");
+    let work = Work::Rename { to: to.to_owned() };
+    RepairStep::new(from, problem, RepairAction::Rename, work)
 }

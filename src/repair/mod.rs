@@ -33,11 +33,13 @@ mod plan;
 mod segments;
 mod stand_in;
 mod state;
+mod step;
 mod unreadable;
 mod unstarted;
 mod view;
 mod whole;
 
-pub use plan::{RepairAction, RepairPlan, RepairReport, RepairStep, plan};
+pub use plan::{RepairPlan, RepairReport, plan};
 #[cfg(feature = "test-support")]
 pub use plan::{apply_on, plan_on};
+pub use step::{RepairAction, RepairStep};

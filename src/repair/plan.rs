@@ -1,18 +1,17 @@
 //! What a repair would do, as data: each step with what is wrong and what it gives up.
 
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::apply::apply_steps;
 use super::beside::plan_beside;
-use super::draft::Draft;
 use super::files::lay_out;
 use super::segments::plan_segments;
+use super::step::RepairStep;
 use super::unreadable::settle;
-use crate::error::{Error, ErrorKind, Result, Unreadable};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::{CURSORS, IDENTITY, LOCK, SEGMENTS, SNAPSHOTS};
-use crate::position::{QueueId, Sequence};
+use crate::position::Sequence;
 use crate::recovery::refuse_backup;
 use crate::storage::{Directory, DiskDirectory, Lenient};
 
@@ -24,73 +23,6 @@ pub struct RepairPlan {
     pub path: PathBuf,
     /// The steps, in their order.
     pub steps: Vec<RepairStep>,
-}
-
-/// One thing that is wrong, and what is done about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RepairStep {
-    /// The file, within the queue's directory.
-    pub file: String,
-    /// What is wrong.
-    pub problem: String,
-    /// What is done.
-    pub action: RepairAction,
-    /// The records that are given up by this: those that cannot be read.
-    pub lost: Vec<Range<Sequence>>,
-    /// Where the file, as it is now, is kept.
-    pub kept: Option<PathBuf>,
-    /// What the system does not give back of the file: zeros are kept in its place.
-    pub unreadable: Vec<Unreadable>,
-    pub(super) work: Work,
-}
-
-/// What a step does to its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RepairAction {
-    /// Moves it to `quarantine`.
-    SetAside,
-    /// Gives it another name.
-    Rename,
-    /// Puts one in its place in which what is lost is marked, and all else is as it was.
-    Replace,
-    /// Makes it anew.
-    Create,
-    /// Has the next open walk the log.
-    Reopen,
-}
-
-impl RepairAction {
-    /// One word for it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SetAside => "set-aside",
-            Self::Rename => "rename",
-            Self::Replace => "replace",
-            Self::Create => "create",
-            Self::Reopen => "reopen",
-        }
-    }
-}
-
-/// What a step needs to be carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Work {
-    SetAside,
-    Rename {
-        to: String,
-    },
-    Write {
-        bytes: Vec<u8>,
-    },
-    Draft(Box<Draft>),
-    /// Puts a copy that can be read in its place.
-    Copy,
-    MarkUnclean {
-        queue: QueueId,
-    },
 }
 
 /// What a repair did.
@@ -153,31 +85,6 @@ fn lost_by(steps: &[RepairStep]) -> Vec<Range<Sequence>> {
         }
     }
     joined
-}
-
-impl fmt::Display for RepairStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; ", self.file, self.problem)?;
-        match (&self.action, &self.work) {
-            (_, Work::Rename { to }) => write!(f, "gets the name {to}")?,
-            (_, Work::Copy) => f.write_str("is replaced by a copy")?,
-            (RepairAction::Replace, _) => f.write_str("is replaced")?,
-            (RepairAction::Create, _) => f.write_str("is made anew")?,
-            (RepairAction::Reopen, _) => f.write_str("the next open walks the log")?,
-            (RepairAction::SetAside | RepairAction::Rename, _) => f.write_str("is set aside")?,
-        }
-        for range in &self.lost {
-            write!(f, ", gives up the records {}..{}", range.start, range.end)?;
-        }
-        if let Some(kept) = &self.kept {
-            write!(f, ", kept as {}", kept.display())?;
-        }
-        let bytes = self.unreadable.iter().filter_map(|found| found.bytes);
-        match bytes.fold(0, u64::saturating_add) {
-            0 => Ok(()),
-            bytes => write!(f, ", but for {bytes} bytes that cannot be read"),
-        }
-    }
 }
 
 /// What a repair of the queue in the directory `path` would do. Takes no lock and changes nothing.

@@ -1,14 +1,12 @@
 //! What is done about each segment of the log.
 
 use std::ops::Range;
-use std::path::PathBuf;
 
-use super::aside::place_of;
 use super::draft::{Draft, Piece};
-use super::files::{LaidOut, set_aside};
+use super::files::LaidOut;
 use super::members::{Bounds, Content, Member, find_bounds, find_members, read};
 use super::mend::{Mended, mend};
-use super::plan::{RepairAction, RepairStep, Work};
+use super::step::{RepairAction, RepairStep, Work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Chain, Integrity, STATE, SegmentFile, SegmentHeader, Start, segment_file};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
@@ -39,15 +37,9 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
         .state
         .filter(|state| state.clean && !drafts.is_empty())
     {
-        steps.push(RepairStep {
-            file: STATE.to_owned(),
-            problem: "it says that the queue was closed as a whole one".to_owned(),
-            action: RepairAction::Reopen,
-            lost: Vec::new(),
-            kept: None,
-            unreadable: Vec::new(),
-            work: Work::MarkUnclean { queue: state.queue },
-        });
+        let problem = "it says that the queue was closed as a whole one";
+        let work = Work::MarkUnclean { queue: state.queue };
+        steps.push(RepairStep::new(STATE, problem, RepairAction::Reopen, work));
     }
     // One put behind the last may stand behind some that the log does not go through.
     let last = planner.before.map(|before| before.number);
@@ -58,15 +50,15 @@ pub(super) fn plan_segments(laid_out: &LaidOut<'_>) -> Result<(Vec<RepairStep>, 
         if !is_member && matches!(read(laid_out, *number)?, Content::Started(_)) {
             // A reader could take it for the one after the segment that it names.
             let name = segment_file(*number, SegmentFile::Log);
-            let problem = "the log went on without it; salvage may know its records".to_owned();
-            steps.push(set_aside(&laid_out.view, &name, problem)?);
+            let problem = "the log went on without it; salvage may know its records";
+            steps.push(RepairStep::set_aside(&laid_out.view, &name, problem)?);
         }
     }
     // Before the one that stands for their records, too: it does not name them any more.
     for number in useless {
         let name = segment_file(number, SegmentFile::Log);
-        let problem = "its header is damaged; the records are lost with the next one".to_owned();
-        steps.push(set_aside(&laid_out.view, &name, problem)?);
+        let problem = "its header is damaged; the records are lost with the next one";
+        steps.push(RepairStep::set_aside(&laid_out.view, &name, problem)?);
     }
     steps.extend(drafts);
     steps.extend(rebuilt);
@@ -293,37 +285,10 @@ impl Planner<'_> {
             return Err(Error::at(ErrorKind::Corrupt, what, &path));
         }
         let work = Work::Draft(Box::new(draft));
-        let step = replacing(&self.laid_out.view, file, problem, work)?;
+        let step = RepairStep::replacing(&self.laid_out.view, &file, problem, work)?;
         self.steps.push(RepairStep { lost, ..step });
         Ok(())
     }
-}
-
-/// The step that puts something whole in the place of `file`, or makes it where it is missing.
-pub(super) fn replacing(
-    directory: &dyn Directory,
-    file: String,
-    problem: String,
-    work: Work,
-) -> Result<RepairStep> {
-    let kept = match place_of(directory, &file) {
-        Ok(place) => Some(PathBuf::from(place)),
-        Err(error) if error.is_missing() => None,
-        Err(error) => return Err(error),
-    };
-    Ok(RepairStep {
-        file,
-        problem,
-        action: if kept.is_some() {
-            RepairAction::Replace
-        } else {
-            RepairAction::Create
-        },
-        lost: Vec::new(),
-        kept,
-        unreadable: Vec::new(),
-        work,
-    })
 }
 
 pub(super) fn start_place(segment: &Segment) -> ControlPlace {

@@ -1,8 +1,8 @@
 //! Segments that stand for what is lost.
 
-use super::files::set_aside;
 use super::members::{Content, Member};
 use super::segments::Planner;
+use super::step::RepairStep;
 use super::whole::{Beginning, whole_gap};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Defect, SegmentFile, SegmentHeader, segment_file};
@@ -26,7 +26,7 @@ impl Planner<'_> {
         let (Some(base), Some(next)) = (base, member.next) else {
             if defect != Defect::Missing {
                 let problem = format!("{problem}; nothing tells which records it held");
-                let step = set_aside(&self.laid_out.view, &name, problem)?;
+                let step = RepairStep::set_aside(&self.laid_out.view, &name, problem)?;
                 self.steps.push(step);
             }
             return Ok(());

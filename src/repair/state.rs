@@ -1,7 +1,7 @@
 //! A `STATE` for a queue that has lost its own.
 
-use super::plan::{RepairStep, Work};
-use super::segments::{Planner, replacing};
+use super::segments::Planner;
+use super::step::{RepairStep, Work};
 use crate::error::Result;
 use crate::format::{Pair, STATE, Slot, StateSlot, narrow};
 use crate::position::{SegmentNumber, Sequence};
@@ -37,6 +37,6 @@ impl Planner<'_> {
         let mut bytes = slot.encode();
         bytes.resize(narrow(Pair::<StateSlot>::FILE_BYTES), 0);
         let work = Work::Write { bytes };
-        replacing(view, STATE.to_owned(), problem.to_owned(), work).map(Some)
+        RepairStep::replacing(view, STATE, problem, work).map(Some)
     }
 }

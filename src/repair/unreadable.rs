@@ -3,10 +3,9 @@
 
 use std::path::PathBuf;
 
-use super::aside::place_of;
 use super::files::LaidOut;
 use super::members::Bounds;
-use super::plan::{RepairAction, RepairStep, Work};
+use super::step::{RepairStep, Work};
 use crate::error::{Error, ErrorKind, Result, Unreadable};
 use crate::format::{QUARANTINE, STATE, SegmentFile};
 use crate::position::SegmentNumber;
@@ -40,7 +39,10 @@ pub(super) fn settle(
     // First, as `STATE` is read again where it is marked.
     copies.append(&mut steps);
     let mut taken = list_if_there(lenient, QUARANTINE)?;
-    for step in copies.iter_mut().filter(|step| !is_a_file(step)) {
+    for step in copies
+        .iter_mut()
+        .filter(|step| !is_a_file(&step.unreadable))
+    {
         let last = step.file.rsplit('/').next().unwrap_or_default();
         let mut numbered = (0_u64..).map(|number| format!("{number}-{last}"));
         if let Some(name) = numbered.find(|name| !taken.contains(name)) {
@@ -51,9 +53,9 @@ pub(super) fn settle(
     Ok(copies)
 }
 
-/// Whether the step is about a file, and not about something else in the place of one.
-pub(super) fn is_a_file(step: &RepairStep) -> bool {
-    step.unreadable.iter().all(|found| found.bytes.is_some())
+/// Whether what is `unreadable` is of a file, and not something else in the place of one.
+pub(super) fn is_a_file(unreadable: &[Unreadable]) -> bool {
+    unreadable.iter().all(|found| found.bytes.is_some())
 }
 
 fn segment_of(name: &str) -> Option<SegmentNumber> {
@@ -103,21 +105,13 @@ fn copy_step(
     name: &str,
     unreadable: Vec<Unreadable>,
 ) -> Result<RepairStep> {
-    let is_file = unreadable.iter().all(|found| found.bytes.is_some());
-    let (action, work) = if is_file {
-        (RepairAction::Replace, Work::Copy)
+    let (view, problem) = (&laid_out.view, told(&unreadable));
+    let step = if is_a_file(&unreadable) {
+        RepairStep::replacing(view, name, problem, Work::Copy)?
     } else {
-        (RepairAction::SetAside, Work::SetAside)
+        RepairStep::set_aside(view, name, problem)?
     };
-    Ok(RepairStep {
-        file: name.to_owned(),
-        problem: told(&unreadable),
-        action,
-        lost: Vec::new(),
-        kept: Some(PathBuf::from(place_of(&laid_out.view, name)?)),
-        unreadable,
-        work,
-    })
+    Ok(RepairStep { unreadable, ..step })
 }
 
 /// The first of it, and how many more there are.
