@@ -16,4 +16,4 @@ pub(crate) use copy::{is_backup, refuse_backup};
 pub use plan::CorruptionPolicy;
 pub(crate) use plan::{Plan, Refusal, make_plan};
 pub use report::RecoveryReport;
-pub(crate) use survey::{CursorFact, SegmentFact, Survey, survey};
+pub(crate) use survey::{CursorFact, SegmentFact, Survey, read_identity, survey};

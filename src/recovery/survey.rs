@@ -10,7 +10,7 @@ use crate::error::{Corruption, Error, ErrorKind, Result};
 use crate::format::{
     BLOCK_BYTES, CURSORS, Chain, CursorSlot, Defect, IDENTITY, Identity, Pair, QUARANTINE,
     SEGMENTS, STATE, SegmentFile, SegmentHeader, Start, StateSlot, consumer_of, cursor_file,
-    is_zero, segment_file, unfinished_index_of,
+    is_zero, narrow, segment_file, unfinished_index_of,
 };
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
 use crate::segment::{
@@ -126,13 +126,14 @@ pub(crate) fn survey(directory: &dyn Directory) -> Result<Survey> {
     Ok(survey)
 }
 
-fn read_identity(
+/// What the file `QUEUE` of `directory` says; `None` where there is none.
+pub(crate) fn read_identity(
     directory: &dyn Directory,
 ) -> Result<Option<std::result::Result<Identity, Defect>>> {
     let Some(file) = open_if_there(directory, IDENTITY, Access::Read)? else {
         return Ok(None);
     };
-    let identity = Identity::decode(&read_whole(&*file, 4096)?);
+    let identity = Identity::decode(&read_whole(&*file, narrow(BLOCK_BYTES))?);
     if let Err(defect) = identity {
         defect.refuse_version("the queue's identity", file.path())?;
     }

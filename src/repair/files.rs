@@ -10,9 +10,10 @@ use crate::format::{
     StateSlot, narrow, segment_file,
 };
 use crate::position::{QueueId, SegmentNumber};
+use crate::recovery::read_identity;
 use crate::segment::Segment;
 use crate::slots::read_slots;
-use crate::storage::{Access, Directory, list_if_there, open_if_there, read_range, read_whole};
+use crate::storage::{Access, Directory, list_if_there, open_if_there, read_range};
 
 /// What a file is called while others get their names back.
 const PARKED_SUFFIX: &str = ".parked";
@@ -116,32 +117,22 @@ fn find_files(directory: &dyn Directory) -> Result<Vec<Found>> {
 /// The identity, from `QUEUE` or from what all else agrees on.
 fn identify<'a>(directory: &'a dyn Directory, files: &[Found]) -> Result<LaidOut<'a>> {
     let mut view = View::new(directory);
-    let found = open_if_there(directory, IDENTITY, Access::Read)?;
-    let defect = match &found {
-        Some(file) => match Identity::decode(&read_whole(&**file, narrow(BLOCK_BYTES))?) {
-            Ok(identity) => {
-                let steps = Vec::new();
-                return Ok(LaidOut {
-                    identity,
-                    view,
-                    steps,
-                });
-            }
-            Err(defect @ Defect::Version { .. }) => {
-                let what = "the queue's identity";
-                return Err(defect.into_error(ErrorKind::Corrupt, what, file.path()));
-            }
-            Err(defect) => defect,
-        },
-        None => Defect::Missing,
+    let problem = match read_identity(directory)? {
+        Some(Ok(identity)) => {
+            let steps = Vec::new();
+            return Ok(LaidOut {
+                identity,
+                view,
+                steps,
+            });
+        }
+        Some(Err(defect)) => format!("it is damaged ({defect})"),
+        None => "it is missing".to_owned(),
     };
+    let problem = format!("{problem}, and all segments agree on what was in it");
     let identity = agreed(directory, files)?;
     let bytes = identity.encode();
     view.identity = Some(bytes.clone());
-    let problem = match found {
-        Some(_) => format!("it is damaged ({defect}), and all segments agree on what was in it"),
-        None => "it is missing, and all segments agree on what was in it".to_owned(),
-    };
     let step = RepairStep::replacing(directory, IDENTITY, problem, Work::Write { bytes })?;
     // Nothing of what was there is in it.
     let action = RepairAction::Create;

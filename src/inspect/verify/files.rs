@@ -12,25 +12,15 @@ use super::found::{Finding, Severity};
 use super::ground::Ground;
 use crate::error::{ErrorKind, Result};
 use crate::format::{
-    Defect, IDENTITY, Identity, KEYS, KeyFile, Pair, QUARANTINE, STATE, Slot, StateSlot, is_zero,
-    narrow,
+    Defect, IDENTITY, KEYS, KeyFile, Pair, QUARANTINE, STATE, Slot, StateSlot, is_zero, narrow,
 };
 use crate::inspect::settled::{Glance, settled_glance};
 use crate::position::{Epoch, Offset, QueueId, Sequence};
+use crate::recovery::read_identity;
 use crate::storage::{Access, Directory, open_if_there, read_whole};
 
 /// How often a slot is read until it can be: a writer may be in the middle of it.
 const READS_MAX: usize = 8;
-
-/// The identity file; `None` where there is none.
-pub(super) fn read_identity(
-    directory: &dyn Directory,
-) -> Result<Option<std::result::Result<Identity, Defect>>> {
-    let Some(file) = open_if_there(directory, IDENTITY, Access::Read)? else {
-        return Ok(None);
-    };
-    Ok(Some(Identity::decode(&read_whole(&*file, 4096)?)))
-}
 
 pub(super) fn check_identity(directory: &dyn Directory) -> Result<Option<Finding>> {
     let file = directory.path().join(IDENTITY);

@@ -13,7 +13,7 @@ use crate::format::{
 use crate::inspect::look::look_once;
 use crate::inspect::settled::settled_glance;
 use crate::position::{Epoch, QueueId, SegmentNumber, Sequence};
-use crate::recovery::RecoveryReport;
+use crate::recovery::{RecoveryReport, read_identity};
 use crate::slots::read_slots;
 use crate::storage::{Access, Directory, list_if_there, read_range};
 
@@ -65,7 +65,7 @@ impl Ground {
     /// Without a usable identity the segments' own headers say whose they are.
     fn of_ruins(directory: &dyn Directory, refusal: Error) -> Result<Self> {
         let numbers = list_segments(directory)?;
-        let identity = match super::files::read_identity(directory)? {
+        let identity = match read_identity(directory)? {
             Some(Ok(identity)) => identity,
             Some(Err(_)) | None => guess_identity(directory, &numbers).ok_or(refusal.clone())?,
         };
