@@ -69,9 +69,7 @@ pub(super) fn read_state(
 
 /// The slot in the bytes of a `STATE` file that counts for `queue`.
 pub(super) fn state_in(bytes: &[u8], queue: QueueId) -> Option<StateSlot> {
-    let pair = Pair::<StateSlot>::decode(bytes);
-    let newest = pair.newest_of(queue).map(|(_, slot)| *slot);
-    newest.filter(|slot| slot.queue == queue)
+    Pair::decode(bytes).newest_own(queue).copied()
 }
 
 fn read_cursors(directory: &dyn Directory) -> Result<Vec<(String, Vec<u8>)>> {

@@ -86,6 +86,12 @@ impl<S: Slot> Pair<S> {
         valid.max_by_key(|(_, slot)| (slot.queue() == queue, slot.generation()))
     }
 
+    /// The slot that counts in `queue`, if one is of it.
+    pub(crate) fn newest_own(&self, queue: QueueId) -> Option<&S> {
+        let (_, newest) = self.newest_of(queue)?;
+        (newest.queue() == queue).then_some(newest)
+    }
+
     /// Both slots that are good.
     pub(crate) fn valid(&self) -> impl Iterator<Item = &S> {
         self.slots.iter().filter_map(|slot| slot.as_ref().ok())

@@ -171,8 +171,7 @@ fn read_state(directory: &dyn Directory, own: &Identity, survey: &mut Survey) ->
         return Ok(());
     };
     refuse_future(directory, STATE, &pair)?;
-    let is_own = |slot: &&StateSlot| slot.queue == own.queue;
-    for slot in pair.valid().filter(is_own) {
+    for slot in pair.valid().filter(|slot| slot.queue == own.queue) {
         survey.watermark = survey.watermark.max(slot.watermark);
         survey.epoch = survey.epoch.max(slot.epoch);
         survey.highest = survey
@@ -182,10 +181,7 @@ fn read_state(directory: &dyn Directory, own: &Identity, survey: &mut Survey) ->
                 slot.first_segment.get().saturating_sub(1),
             ));
     }
-    survey.state = pair
-        .newest_of(own.queue)
-        .map(|(_, slot)| *slot)
-        .filter(|slot| is_own(&slot));
+    survey.state = pair.newest_own(own.queue).copied();
     Ok(())
 }
 

@@ -111,8 +111,7 @@ pub(in crate::inspect) fn newest_state(
     queue: QueueId,
 ) -> Result<Option<StateSlot>> {
     let pair = read_slots::<StateSlot>(directory, STATE)?;
-    let newest = pair.and_then(|pair| pair.newest_of(queue).map(|(_, slot)| *slot));
-    Ok(newest.filter(|slot| slot.queue == queue))
+    Ok(pair.and_then(|pair| pair.newest_own(queue).copied()))
 }
 
 /// Whether the segment was reclaimed since its number was listed.
