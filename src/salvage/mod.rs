@@ -94,12 +94,8 @@ pub fn salvage(
     let from = DiskDirectory::open(from.as_ref())?;
     let to = to.as_ref();
     refuse_inside(&from, to)?;
-    let from = Lenient::over(&from);
-    let found = look(&from, options)?;
-    let to: Arc<dyn Directory> = Arc::new(DiskDirectory::create(to)?);
-    let mut told = salvage_into(&from, &to, found, options)?;
-    told.unreadable = from.noted();
-    Ok(told)
+    let make = || -> Result<Arc<dyn Directory>> { Ok(Arc::new(DiskDirectory::create(to)?)) };
+    salvage_between(&from, make, options)
 }
 
 /// The same in any storage.
@@ -108,18 +104,23 @@ pub fn salvage(
 ///
 /// As for [`salvage`].
 #[cfg(feature = "test-support")]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "as everything that is given a storage"
-)]
 pub fn salvage_on(
     from: &dyn Directory,
     to: Arc<dyn Directory>,
     options: &SalvageOptions,
 ) -> Result<Salvaged> {
+    salvage_between(from, || Ok(to), options)
+}
+
+/// Makes the place for the new queue once there is something to put into it.
+fn salvage_between(
+    from: &dyn Directory,
+    make: impl FnOnce() -> Result<Arc<dyn Directory>>,
+    options: &SalvageOptions,
+) -> Result<Salvaged> {
     let from = Lenient::over(from);
     let found = look(&from, options)?;
-    let mut told = salvage_into(&from, &to, found, options)?;
+    let mut told = salvage_into(&from, &make()?, found, options)?;
     told.unreadable = from.noted();
     Ok(told)
 }
