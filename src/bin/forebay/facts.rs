@@ -7,12 +7,14 @@
 //! - `first`, `next`: a range of sequences, half open;
 //! - `id` (32), `hash`, `chain` (64), `key` (32), `epoch` (16): so many hexadecimal digits.
 
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use forebay::inspect::{
     ConsumerView, FilterView, Inspection, SegmentRole, SegmentView, SnapshotView,
 };
-use forebay::{Corruption, Integrity, TornTail, Unreadable};
+use forebay::rebuild::Rebuilt;
+use forebay::{Corruption, Integrity, Sequence, TornTail, Unreadable};
 use serde_json::{Value, json};
 
 use crate::units;
@@ -50,6 +52,34 @@ pub(crate) fn of_inspection(found: &Inspection) -> Value {
         "consumers": found.consumers.iter().map(of_consumer).collect::<Vec<_>>(),
         "snapshots": found.snapshots.iter().map(of_snapshot).collect::<Vec<_>>(),
     })
+}
+
+/// A new queue that was filled, and with what.
+pub(crate) fn of_rebuilt(rebuilt: &Rebuilt) -> Value {
+    json!({
+        "path": rebuilt.path.display().to_string(),
+        "id": rebuilt.id.to_string(),
+        "records": rebuilt.records,
+        "payload_bytes": rebuilt.payload_bytes,
+        "segments": rebuilt.segments,
+        "first": rebuilt.first.get(),
+        "next": rebuilt.next.get(),
+    })
+}
+
+pub(crate) fn of_range(range: &Range<Sequence>) -> Value {
+    json!({"first": range.start.get(), "next": range.end.get()})
+}
+
+pub(crate) fn of_ranges(ranges: &[Range<Sequence>]) -> Value {
+    ranges.iter().map(of_range).collect()
+}
+
+/// How many records are in `ranges`.
+pub(crate) fn records_in<'a>(ranges: impl IntoIterator<Item = &'a Range<Sequence>>) -> u64 {
+    let counts = ranges.into_iter();
+    let counts = counts.map(|range| range.end.since(range.start));
+    counts.fold(0, u64::saturating_add)
 }
 
 pub(crate) fn of_unreadable(found: &Unreadable) -> Value {

@@ -96,13 +96,8 @@ fn told(lost: &[Range<Sequence>]) -> String {
     format!(
         "lost: the records {} ({} in all)",
         ranges.join(", "),
-        count(lost)
+        facts::records_in(lost)
     )
-}
-
-fn count(lost: &[Range<Sequence>]) -> u64 {
-    let counts = lost.iter().map(|range| range.end.since(range.start));
-    counts.fold(0, u64::saturating_add)
 }
 
 fn as_text(is_applied: bool, steps: &[RepairStep], lost: &[Range<Sequence>]) -> String {
@@ -123,16 +118,12 @@ fn as_text(is_applied: bool, steps: &[RepairStep], lost: &[Range<Sequence>]) -> 
 }
 
 fn as_json(path: &Path, is_applied: bool, steps: &[RepairStep], lost: &[Range<Sequence>]) -> Value {
-    let ranges = |lost: &[Range<Sequence>]| -> Value {
-        let one = |range: &Range<Sequence>| json!({ "first": range.start.get(), "next": range.end.get() });
-        lost.iter().map(one).collect()
-    };
     let steps = steps.iter().map(|step| {
         json!({
             "file": step.file,
             "problem": step.problem,
             "action": step.action.name(),
-            "lost": ranges(&step.lost),
+            "lost": facts::of_ranges(&step.lost),
             "kept": step.kept.as_ref().map(|kept| kept.display().to_string()),
             "unreadable": step.unreadable.iter().map(facts::of_unreadable).collect::<Vec<_>>(),
         })
@@ -141,7 +132,7 @@ fn as_json(path: &Path, is_applied: bool, steps: &[RepairStep], lost: &[Range<Se
         "path": path.display().to_string(),
         "applied": is_applied,
         "steps": steps.collect::<Value>(),
-        "lost": ranges(lost),
-        "lost_records": count(lost),
+        "lost": facts::of_ranges(lost),
+        "lost_records": facts::records_in(lost),
     })
 }

@@ -114,8 +114,6 @@ pub(crate) fn queue_id(text: &str) -> Result<QueueId, String> {
 }
 
 fn as_json(found: &Salvaged) -> Value {
-    let rebuilt = &found.rebuilt;
-    let ranges = |ranges: &[Range<Sequence>]| -> Vec<Value> { ranges.iter().map(range).collect() };
     let foreign = found.foreign.iter().map(|foreign| {
         json!({
             "id": foreign.id.to_string(),
@@ -136,36 +134,26 @@ fn as_json(found: &Salvaged) -> Value {
     let lost_consumers = found.lost_consumers.iter();
     let lost_consumers =
         lost_consumers.map(|lost| json!({"name": lost.name, "reason": lost.reason}));
-    let cut_batches = found.cut_batches.iter().map(|last| last.get());
+    let unproven = Some(&found.unproven).filter(|range| !range.is_empty());
     let superseded_in = found.superseded_in.as_ref();
-    json!({
-        "path": rebuilt.path.display().to_string(),
-        "id": rebuilt.id.to_string(),
-        "records": rebuilt.records,
-        "payload_bytes": rebuilt.payload_bytes,
-        "segments": rebuilt.segments,
-        "first": rebuilt.first.get(),
-        "next": rebuilt.next.get(),
-        "lost_records": found.lost_records(),
-        "lost": ranges(&found.lost),
-        "known_gaps": ranges(&found.known_gaps),
-        "unproven": (!found.unproven.is_empty()).then(|| range(&found.unproven)),
-        "cut_batches": cut_batches.collect::<Vec<_>>(),
-        "reclaimed": found.reclaimed,
-        "duplicates": found.duplicates,
-        "superseded": found.superseded,
-        "superseded_in": superseded_in.map(|path| path.display().to_string()),
-        "foreign": foreign.collect::<Vec<_>>(),
-        "files": files.collect::<Vec<_>>(),
-        "consumers": consumers.collect::<Vec<_>>(),
-        "lost_consumers": lost_consumers.collect::<Vec<_>>(),
-        "snapshots_left": found.snapshots_left,
-        "unreadable": found.unreadable.iter().map(facts::of_unreadable).collect::<Vec<_>>(),
-    })
-}
-
-fn range(range: &Range<Sequence>) -> Value {
-    json!({"first": range.start.get(), "next": range.end.get()})
+    let superseded_in = superseded_in.map(|path| path.display().to_string());
+    let mut object = facts::of_rebuilt(&found.rebuilt);
+    object["lost_records"] = json!(found.lost_records());
+    object["lost"] = facts::of_ranges(&found.lost);
+    object["known_gaps"] = facts::of_ranges(&found.known_gaps);
+    object["unproven"] = json!(unproven.map(facts::of_range));
+    object["cut_batches"] = found.cut_batches.iter().map(|last| last.get()).collect();
+    object["reclaimed"] = json!(found.reclaimed);
+    object["duplicates"] = json!(found.duplicates);
+    object["superseded"] = json!(found.superseded);
+    object["superseded_in"] = json!(superseded_in);
+    object["foreign"] = foreign.collect();
+    object["files"] = files.collect();
+    object["consumers"] = consumers.collect();
+    object["lost_consumers"] = lost_consumers.collect();
+    object["snapshots_left"] = json!(found.snapshots_left);
+    object["unreadable"] = found.unreadable.iter().map(facts::of_unreadable).collect();
+    object
 }
 
 fn state(state: &FileState) -> &'static str {

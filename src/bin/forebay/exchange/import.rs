@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use forebay::Epoch;
 use forebay::rebuild::{Rebuild, RebuildRecord, Rebuilt};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::header::{Header, Trailer};
 use crate::failure::Failure;
 use crate::record_json::RecordJson;
-use crate::{asked, units};
+use crate::{asked, facts, units};
 
 /// The longest first line there can be is a few hundred bytes.
 const HEADER_BYTES_MAX: u64 = 64 << 10;
@@ -189,18 +189,9 @@ fn import(path: &Path, lines: &mut Lines<impl BufRead>) -> Result<Rebuilt, Failu
 }
 
 fn as_json(rebuilt: &Rebuilt) -> Value {
-    let gaps = rebuilt.gaps.iter();
-    let gaps = gaps.map(|gap| json!({"first": gap.start.get(), "next": gap.end.get()}));
-    json!({
-        "path": rebuilt.path.display().to_string(),
-        "id": rebuilt.id.to_string(),
-        "records": rebuilt.records,
-        "payload_bytes": rebuilt.payload_bytes,
-        "segments": rebuilt.segments,
-        "first": rebuilt.first.get(),
-        "next": rebuilt.next.get(),
-        "gaps": gaps.collect::<Vec<_>>(),
-    })
+    let mut object = facts::of_rebuilt(rebuilt);
+    object["gaps"] = facts::of_ranges(&rebuilt.gaps);
+    object
 }
 
 fn as_text(rebuilt: &Rebuilt) -> String {

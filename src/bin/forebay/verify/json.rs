@@ -8,8 +8,6 @@ use crate::{facts, units};
 
 /// The whole of it.
 pub(super) fn as_json(found: &Verification, anchor: Option<Anchor>) -> Value {
-    let gaps = found.gaps.iter();
-    let gaps = gaps.map(|gap| json!({"first": gap.start.get(), "next": gap.end.get()}));
     json!({
         "path": found.path.display().to_string(),
         "id": found.id.to_string(),
@@ -24,7 +22,7 @@ pub(super) fn as_json(found: &Verification, anchor: Option<Anchor>) -> Value {
         "chain": found.chain,
         "lost_records": found.lost_records(),
         "findings": found.findings.iter().map(finding_as_json).collect::<Vec<_>>(),
-        "gaps": gaps.collect::<Vec<_>>(),
+        "gaps": facts::of_ranges(&found.gaps),
         "anchor": anchor.zip(found.anchor).map(|(anchor, outcome)| anchor_as_json(anchor, outcome)),
         "quarantined_files": found.quarantined.0,
         "quarantined_bytes": found.quarantined.1,
@@ -81,14 +79,13 @@ fn opening_as_json(found: &Verification) -> Value {
         Err(error) => return json!({"error": error.to_string()}),
     };
     let torn = opening.torn.as_ref().map(facts::of_torn_tail);
-    let lost = opening.corruption.iter();
-    let lost = lost.map(|damage| damage.range.end.since(damage.range.start));
+    let lost = opening.corruption.iter().map(|damage| &damage.range);
     json!({
         "clean": opening.clean,
         "event": opening.event,
         "next": opening.next.get(),
         "state_rebuilt": opening.state_rebuilt,
         "torn": torn,
-        "lost_records": lost.sum::<u64>(),
+        "lost_records": facts::records_in(lost),
     })
 }

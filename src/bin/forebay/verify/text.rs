@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use forebay::inspect::{Anchor, AnchorOutcome, Finding, Severity, Verification};
 
-use crate::units;
+use crate::{facts, units};
 
 /// The whole of it.
 pub(super) fn as_text(found: &Verification, anchor: Option<Anchor>) -> String {
@@ -73,8 +73,7 @@ fn write_text(found: &Verification, anchor: Option<Anchor>, text: &mut String) -
 
 /// How many records repairs gave up.
 pub(super) fn given_up(found: &Verification) -> u64 {
-    let gaps = found.gaps.iter();
-    gaps.map(|gap| gap.end.since(gap.start)).sum()
+    facts::records_in(&found.gaps)
 }
 
 /// The finding with its file below the queue's directory.
