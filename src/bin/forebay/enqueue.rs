@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use forebay::{Queue, Sequence, SyncPolicy};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::lines::{Chunk, Lines, read_ahead};
-use crate::{asked, note, output, units};
+use crate::{asked, note, output, progress, units};
 
 /// Payload bytes of a batch, however many lines it may have: what is in memory twice.
 const BATCH_BYTES_MAX: u64 = 4 << 20;
@@ -190,7 +190,7 @@ fn whole_lines(lines: Lines, max_record_bytes: u32) -> Result<Chunk, Failure> {
 
 /// A bar where the end is known, a spinner where it is not, nothing where nobody looks.
 fn progress_of(input_bytes: Option<u64>) -> ProgressBar {
-    let (progress, template) = match input_bytes {
+    let (bar, template) = match input_bytes {
         Some(bytes) => (
             ProgressBar::new(bytes),
             "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {msg}, {eta} left",
@@ -200,10 +200,7 @@ fn progress_of(input_bytes: Option<u64>) -> ProgressBar {
             "{spinner} {bytes}, {bytes_per_sec}, {msg}",
         ),
     };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => progress.with_style(style),
-        Err(_) => progress,
-    }
+    progress::drawn(bar, template)
 }
 
 /// How much there is to read, when standard input is a file.

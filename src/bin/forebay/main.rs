@@ -24,6 +24,7 @@ mod moments;
 mod output;
 mod page;
 mod paint;
+mod progress;
 mod reading;
 mod record_format;
 mod record_json;

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::failure::Failure;
-use crate::{asked, units};
+use crate::{asked, progress, units};
 use report::{Report, Step};
 
 /// The file that makes a directory a queue (docs/FORMAT.md).
@@ -113,11 +113,8 @@ fn payload(size: u32) -> Vec<u8> {
 }
 
 fn progress_of(steps: usize) -> ProgressBar {
-    let progress = ProgressBar::new(u64::try_from(steps).unwrap_or(0));
-    match ProgressStyle::with_template("{bar:30} {pos} of {len}: {msg}, {eta} left") {
-        Ok(style) => progress.with_style(style),
-        Err(_) => progress,
-    }
+    let bar = ProgressBar::new(u64::try_from(steps).unwrap_or(0));
+    progress::drawn(bar, "{bar:30} {pos} of {len}: {msg}, {eta} left")
 }
 
 /// A directory of its own, which goes with what is in it.

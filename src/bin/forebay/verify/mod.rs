@@ -10,10 +10,10 @@ use forebay::Sequence;
 use forebay::inspect::{
     Anchor, AnchorOutcome, Pace, Progress, Severity, Verification, VerifyOptions, inspect, verify,
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::failure::Failure;
-use crate::{asked, page, units};
+use crate::{asked, page, progress, units};
 
 const EXAMPLE: &str = "\
 Reads every retained byte: identity, both slots of STATE, every segment with
@@ -96,7 +96,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(anchor) = arguments.anchor {
         options = options.anchor(anchor);
     }
-    let bar = bar();
+    let template = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    let bar = progress::drawn(ProgressBar::new(0), template);
     let found = verify(arguments.queue.path(), &options, &|progress| {
         show(&bar, progress);
     });
@@ -143,16 +144,6 @@ fn rows(found: &Verification, anchor: Option<Anchor>) -> Vec<page::Finding> {
         ),
     });
     findings.chain(unproven).collect()
-}
-
-/// Hidden where standard error is no terminal.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-    match ProgressStyle::with_template(style) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {
