@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use serde::Serialize;
+
 use crate::failure::Failure;
 use crate::units;
 
@@ -42,6 +44,13 @@ pub(crate) fn write(bytes: &[u8]) -> Result<Reader, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
         Err(error) => Err(Failure::io("cannot write to standard output")(error)),
     }
+}
+
+/// Adds `value` to `out` as a line of JSON.
+pub(crate) fn append_line(value: &impl Serialize, out: &mut Vec<u8>) {
+    // Neither memory nor what the command tells can refuse.
+    serde_json::to_writer(&mut *out, value).ok();
+    out.push(b'\n');
 }
 
 /// Whether anybody reads standard output, where that can be told without writing to it.

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use clap::ValueEnum;
 use forebay::Record;
 
+use crate::output::append_line;
 use crate::record_json::RecordJson;
 use crate::units::append_hex;
 
@@ -33,7 +34,7 @@ impl Format {
                 append_hex(payload, out);
                 out.push(b'\n');
             }
-            Self::Jsonl => RecordJson::of(record).append(out),
+            Self::Jsonl => append_line(&RecordJson::of(record), out),
             Self::Len => {
                 writeln!(out, "{sequence} {}", payload.len()).ok();
             }

@@ -54,13 +54,6 @@ impl<'a> RecordJson<'a> {
         }
     }
 
-    /// Adds the object to `out`, with a newline.
-    pub(crate) fn append(&self, out: &mut Vec<u8>) {
-        // Neither memory nor these fields can refuse.
-        serde_json::to_writer(&mut *out, self).ok();
-        out.push(b'\n');
-    }
-
     /// What the object in `line` says, or what is wrong with it.
     pub(crate) fn read(line: &'a [u8]) -> Result<RecordFields<'a>, String> {
         let object: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
@@ -126,6 +119,7 @@ impl<'a> PayloadJson<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::append_line;
 
     /// A queue of one record with this payload, and the line of it.
     fn line_of(payload: &[u8], key: Option<[u8; 16]>) -> (String, u64) {
@@ -141,7 +135,7 @@ mod tests {
         let mut follower = forebay::Follower::open(&path).expect("a follower");
         let record = follower.next().expect("whole").expect("the record");
         let mut line = Vec::new();
-        RecordJson::of(&record).append(&mut line);
+        append_line(&RecordJson::of(&record), &mut line);
         let line = String::from_utf8(line).expect("text");
         (line, unix_ns(record.enqueued_at))
     }

@@ -10,7 +10,7 @@ use forebay::{Batch, Start};
 
 use super::header::{Header, Trailer};
 use crate::failure::Failure;
-use crate::output::{self, Reader};
+use crate::output::{self, Reader, append_line};
 use crate::reading::Reading;
 use crate::record_json::RecordJson;
 use crate::units;
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     );
     reading.ends_at(end);
     let mut out = Vec::new();
-    Header::of(&queue, first.min(end), end).append(&mut out);
+    append_line(&Header::of(&queue, first.min(end), end), &mut out);
     let mut sink = Sink::open(&arguments.out)?;
     let outcome = write_all(&mut reading, &mut sink, out);
     match outcome {
@@ -101,7 +101,7 @@ fn write_all(
     loop {
         let more = reading.read(|batch| records += append(batch, &mut out))?;
         if !more {
-            Trailer { exported: records }.append(&mut out);
+            append_line(&Trailer { exported: records }, &mut out);
         }
         if !more || out.len() >= PIECE_BYTES {
             if sink.write(&out)? == Reader::Gone {
@@ -118,7 +118,7 @@ fn write_all(
 fn append(batch: &Batch<'_>, out: &mut Vec<u8>) -> u64 {
     let mut records = 0;
     for record in batch.iter() {
-        RecordJson::of(&record).append(out);
+        append_line(&RecordJson::of(&record), out);
         records += 1;
     }
     records

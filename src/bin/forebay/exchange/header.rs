@@ -37,13 +37,6 @@ pub(crate) struct Trailer {
 }
 
 impl Trailer {
-    /// Adds the line to `out`.
-    pub(crate) fn append(&self, out: &mut Vec<u8>) {
-        // Neither memory nor these fields can refuse.
-        serde_json::to_writer(&mut *out, self).ok();
-        out.push(b'\n');
-    }
-
     /// The last line, if `line` is one.
     pub(crate) fn read(line: &[u8]) -> Option<Self> {
         // No record begins so: the others are not parsed twice.
@@ -65,13 +58,6 @@ impl Header {
             first: first.get(),
             next: next.get(),
         }
-    }
-
-    /// Adds the line to `out`.
-    pub(crate) fn append(&self, out: &mut Vec<u8>) {
-        // Neither memory nor these fields can refuse.
-        serde_json::to_writer(&mut *out, self).ok();
-        out.push(b'\n');
     }
 
     /// The header that `line` is, or what is wrong with it.
