@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use forebay::Epoch;
-use forebay::rebuild::{Rebuild, RebuildRecord, Rebuilt};
+use forebay::rebuild::{Rebuild, RebuildOptions, RebuildRecord, Rebuilt};
 use serde_json::Value;
 
 use super::header::{Header, Trailer};
@@ -109,10 +109,13 @@ impl<R: BufRead> Lines<R> {
         Ok(Some(self.line.trim_ascii_end()))
     }
 
-    fn header(&mut self) -> Result<Header, Failure> {
+    /// The first line, and the queue that is made of what follows.
+    fn header(&mut self) -> Result<(Header, RebuildOptions), Failure> {
         let line = self.next(HEADER_BYTES_MAX)?;
         let line = line.ok_or_else(|| wrong(1, "there is none: nothing came in"))?;
-        Header::read(line).map_err(|why| wrong(1, &why))
+        let header = Header::read(line).map_err(|why| wrong(1, &why))?;
+        let options = header.options().map_err(|why| wrong(1, &why))?;
+        Ok((header, options))
     }
 
     /// Hands every record to `take`, in order.
@@ -170,15 +173,12 @@ fn wrong(line: u64, why: &str) -> Failure {
 
 /// Reads everything and makes nothing.
 fn check(lines: &mut Lines<impl BufRead>) -> Result<(), Failure> {
-    let header = lines.header()?;
-    let options = header.options().map_err(|why| wrong(1, &why))?;
-    drop(options);
+    let (header, _options) = lines.header()?;
     lines.each(&header, |_record| Ok(()))
 }
 
 fn import(path: &Path, lines: &mut Lines<impl BufRead>) -> Result<Rebuilt, Failure> {
-    let header = lines.header()?;
-    let options = header.options().map_err(|why| wrong(1, &why))?;
+    let (header, options) = lines.header()?;
     let mut rebuild = Rebuild::create(path, &options)?;
     let unfinished = || format!("{} holds a part and is no queue: delete it", path.display());
     let pushed = lines.each(&header, |record| rebuild.push(record));
