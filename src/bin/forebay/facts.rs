@@ -14,7 +14,7 @@ use forebay::inspect::{
     ConsumerView, FilterView, Inspection, SegmentRole, SegmentView, SnapshotView,
 };
 use forebay::rebuild::Rebuilt;
-use forebay::{Corruption, Integrity, Sequence, TornTail, Unreadable};
+use forebay::{Corruption, Epoch, Integrity, Sequence, TornTail, Unreadable};
 use serde_json::{Value, json};
 
 use crate::units;
@@ -167,6 +167,26 @@ pub(crate) fn integrity(integrity: Integrity) -> &'static str {
 pub(crate) fn integrity_called(word: &str) -> Option<Integrity> {
     let all = [Integrity::Chained, Integrity::Crc32c];
     all.into_iter().find(|one| integrity(*one) == word)
+}
+
+/// The bytes that the digits of an `id` or a `key` tell.
+pub(crate) fn bytes_called(digits: &str) -> Option<[u8; 16]> {
+    let mut bytes = number_called(digits, 32)?.to_le_bytes();
+    // The first digits are the first byte.
+    bytes.reverse();
+    Some(bytes)
+}
+
+/// The epoch that the digits of an `epoch` tell.
+pub(crate) fn epoch_called(digits: &str) -> Option<Epoch> {
+    let bits = number_called(digits, 16)?;
+    u64::try_from(bits).ok().map(Epoch::new)
+}
+
+/// The number that `digits` are, `count` hexadecimal ones and nothing else.
+fn number_called(digits: &str, count: usize) -> Option<u128> {
+    let is_hex = digits.len() == count && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(digits, 16).ok().filter(|_| is_hex)
 }
 
 pub(crate) fn role(role: SegmentRole) -> &'static str {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use forebay::{Epoch, Record, Sequence};
 use serde::{Deserialize, Serialize};
 
-use crate::facts::unix_ns;
+use crate::facts::{bytes_called, epoch_called, unix_ns};
 use crate::units;
 
 /// One record. The payload is text where it can be.
@@ -67,29 +67,18 @@ impl<'a> RecordJson<'a> {
             _ => return Err("expected either text or base64".to_owned()),
         };
         let key = object.key.map(|key| {
-            let expected = || "key: expected 32 hexadecimal digits".to_owned();
-            let bits = digits(&key, 32).and_then(|key| u128::from_str_radix(key, 16).ok());
-            let mut bytes = bits.ok_or_else(expected)?.to_le_bytes();
-            // The first digits are the first byte.
-            bytes.reverse();
-            Ok::<_, String>(bytes)
+            bytes_called(&key).ok_or_else(|| "key: expected 32 hexadecimal digits".to_owned())
         });
-        let epoch = digits(&object.epoch, 16).and_then(|bits| u64::from_str_radix(bits, 16).ok());
+        let epoch = epoch_called(&object.epoch);
         Ok(RecordFields {
             sequence: Sequence::new(object.sequence),
-            epoch: Epoch::new(epoch.ok_or("epoch: expected 16 hexadecimal digits")?),
+            epoch: epoch.ok_or("epoch: expected 16 hexadecimal digits")?,
             kind: object.kind,
             enqueued_unix_ns: object.enqueued_unix_ns,
             key: key.transpose()?,
             payload,
         })
     }
-}
-
-/// `text`, if it is `count` hexadecimal digits.
-fn digits(text: &str, count: usize) -> Option<&str> {
-    let is_hex = text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex.then_some(text)
 }
 
 /// A payload as one field.

@@ -102,14 +102,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// An identity as `stats` shows it.
-pub(crate) fn queue_id(text: &str) -> Result<QueueId, String> {
-    let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let bits = u128::from_str_radix(text, 16).ok().filter(|_| is_hex);
-    let mut bytes = bits
-        .ok_or("expected 32 hexadecimal digits, as in the field id of `forebay stats --json`")?
-        .to_le_bytes();
-    // The first digits are the first byte.
-    bytes.reverse();
+fn queue_id(text: &str) -> Result<QueueId, String> {
+    let bytes = facts::bytes_called(text)
+        .ok_or("expected 32 hexadecimal digits, as in the field id of `forebay stats --json`")?;
     Ok(QueueId::new(bytes))
 }
 

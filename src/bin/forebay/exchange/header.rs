@@ -4,11 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use forebay::inspect::Inspection;
 use forebay::rebuild::RebuildOptions;
-use forebay::{Epoch, Sequence};
+use forebay::{QueueId, Sequence};
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{integrity, integrity_called, unix_ns};
-use crate::salvage::queue_id;
+use crate::facts::{bytes_called, epoch_called, integrity, integrity_called, unix_ns};
 
 /// What the field `format` says.
 const FORMAT: &str = "forebay-export";
@@ -94,16 +93,13 @@ impl Header {
     pub(crate) fn options(&self) -> Result<RebuildOptions, String> {
         let integrity = integrity_called(&self.integrity)
             .ok_or_else(|| format!("the integrity is {:?}", self.integrity))?;
-        let is_hex =
-            self.epoch.len() == 16 && self.epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let epoch = u64::from_str_radix(&self.epoch, 16).ok().filter(|_| is_hex);
-        let epoch = epoch.ok_or("epoch: expected 16 hexadecimal digits")?;
-        let id = queue_id(&self.id).map_err(|_why| "id: expected 32 hexadecimal digits")?;
+        let epoch = epoch_called(&self.epoch).ok_or("epoch: expected 16 hexadecimal digits")?;
+        let id = bytes_called(&self.id).ok_or("id: expected 32 hexadecimal digits")?;
         Ok(RebuildOptions::new()
-            .id(id)
+            .id(QueueId::new(id))
             .integrity(integrity)
             .first(Sequence::new(self.first))
             .created(UNIX_EPOCH + Duration::from_nanos(self.created_unix_ns))
-            .epoch_above(Epoch::new(epoch)))
+            .epoch_above(epoch))
     }
 }
