@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use forebay::{ErrorKind, Queue};
 
-use crate::scenes::{self, MIDDLE, QUEUE, RECORDS, Scene};
+use crate::scenes::{self, MIDDLE, QUEUE, RECORDS, Scene, segment};
 
 /// What `timeout` ends with when it had to end the command.
 const TIMED_OUT: i32 = 124;
@@ -50,10 +50,6 @@ const KINDS: [(&str, Put); 4] = [
     }),
 ];
 
-fn segment(number: u64) -> String {
-    format!("segments/{number:016}.log")
-}
-
 /// A whole queue in which something else is in the place of the file `name`.
 fn strange(name: &str, put: Put) -> Scene {
     let scene = scenes::whole();
@@ -64,17 +60,14 @@ fn strange(name: &str, put: Put) -> Scene {
     scene
 }
 
-/// The number of the last segment.
-fn last(scene: &Scene) -> u64 {
-    let mut number = MIDDLE;
-    while scene.file(&segment(number + 1)).exists() {
-        number += 1;
-    }
-    number
+/// The number of a whole queue's last segment.
+fn last_segment() -> u64 {
+    let numbers = scenes::segments(&scenes::whole());
+    *numbers.last().expect("a segment")
 }
 
 fn places() -> Vec<String> {
-    let last = last(&scenes::whole());
+    let last = last_segment();
     let mut places: Vec<String> = ["STATE", "KEYS", "cursors/audit.cursor"]
         .map(str::to_owned)
         .to_vec();
@@ -170,7 +163,7 @@ fn a_repair_moves_it_aside_and_the_queue_is_sound() {
 #[test]
 fn opening_fails_at_once_and_says_why() {
     for (kind, put) in KINDS {
-        let last = segment(last(&scenes::whole()));
+        let last = segment(last_segment());
         for name in ["LOCK", "QUEUE", "STATE", &last] {
             let scene = strange(name, put);
             let arguments = ["consumer", "create", QUEUE, "new"];
