@@ -6,13 +6,11 @@ use super::step::RepairStep;
 use crate::error::{ErrorKind, Result};
 use crate::format::{
     CursorSlot, Defect, Identity, KEYS, KeyFile, SNAPSHOTS, SnapshotHeader, StateSum, consumer_id,
-    cursor_file, narrow, wide,
+    cursor_file, narrow, snapshot_file, snapshot_of, wide,
 };
 use crate::storage::{
     Access, Directory, File, list_if_there, open_if_there, read_range, read_whole,
 };
-
-const SNAPSHOT_SUFFIX: &str = ".snapshot";
 
 /// The steps for what stands beside the log.
 pub(super) fn plan_beside(
@@ -43,8 +41,8 @@ pub(super) fn plan_beside(
     }
     let mut names = list_if_there(directory, SNAPSHOTS)?;
     names.sort_unstable();
-    for last in names.iter().filter(|last| last.ends_with(SNAPSHOT_SUFFIX)) {
-        let name = format!("{SNAPSHOTS}/{last}");
+    for name in names.iter().filter_map(|name| snapshot_of(name)) {
+        let name = snapshot_file(name);
         let file = directory.open(&name, Access::Read)?;
         if let Err(defect) = read_snapshot(&*file)? {
             let defect = defect.refuse_version("a file", file.path())?;

@@ -89,3 +89,14 @@ fn what_is_no_queue_is_not_repaired() {
         assert_eq!(output.stdout, b"nothing to repair\n");
     }
 }
+
+#[test]
+fn a_file_that_has_no_name_of_a_snapshot_is_left_alone() {
+    let scene = whole();
+    let stranger = scene.file("snapshots/._state.snapshot");
+    std::fs::create_dir_all(scene.file("snapshots")).expect("room");
+    std::fs::write(&stranger, "what a file manager leaves").expect("room");
+    let output = run(scene.folder(), &["repair", "q", "--apply"]);
+    assert_eq!(output.stdout, b"nothing to repair\n");
+    assert!(stranger.exists());
+}
