@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use forebay::storage::Directory as _;
 use forebay::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{
@@ -154,6 +155,26 @@ fn poison_is_heard_once() -> forebay::Result<()> {
         .filter(|heard| **heard == poisoned)
         .count();
     assert_eq!(times, 1);
+    Ok(())
+}
+
+#[test]
+fn a_last_segment_that_goes_missing_before_the_first_append_is_heard_as_damage()
+-> forebay::Result<()> {
+    let memory = MemoryDirectory::new();
+    let queue = quick().open_on(Arc::new(memory.clone()))?;
+    enqueue(&queue, 0..5)?;
+    let image = memory.process_kill();
+    let (options, recorder) = listen(quick());
+    let queue = options.open_on(Arc::new(image.clone()))?;
+    image.remove("segments/0000000000000001.log")?;
+    // The log goes on behind what was there.
+    assert_eq!(queue.enqueue(payload(5))?, at(5));
+    let is_it = |heard: &Heard| {
+        matches!(heard, Heard::Corruption(corruption)
+            if corruption.range == (at(5)..at(5)) && corruption.file.ends_with("0000000000000001.log"))
+    };
+    assert!(recorder.any(is_it), "{:?}", recorder.all());
     Ok(())
 }
 
