@@ -41,12 +41,17 @@ pub(super) fn plan_beside(
     }
     let mut names = list_if_there(directory, SNAPSHOTS)?;
     names.sort_unstable();
-    for name in names.iter().filter_map(|name| snapshot_of(name)) {
-        let name = snapshot_file(name);
+    for snapshot in names.iter().filter_map(|name| snapshot_of(name)) {
+        let name = snapshot_file(snapshot);
         let file = directory.open(&name, Access::Read)?;
-        if let Err(defect) = read_snapshot(&*file)? {
-            let defect = defect.refuse_version("a file", file.path())?;
-            let problem = format!("the snapshot is damaged ({defect})");
+        let problem = match read_snapshot(&*file)? {
+            Ok(header) => snapshot_problem(snapshot, &header, identity, bounds),
+            Err(defect) => {
+                let defect = defect.refuse_version("a file", file.path())?;
+                Some(format!("the snapshot is damaged ({defect})"))
+            }
+        };
+        if let Some(problem) = problem {
             steps.push(RepairStep::set_aside(directory, &name, problem)?);
         }
     }
@@ -79,7 +84,31 @@ fn cursor_problem(
     (watermark > end).then(|| format!("it knows of {watermark} records, and the log ends at {end}"))
 }
 
-fn read_snapshot(file: &dyn File) -> Result<std::result::Result<(), Defect>> {
+/// Why a snapshot is refused although it can be read.
+fn snapshot_problem(
+    snapshot: &str,
+    header: &SnapshotHeader,
+    identity: &Identity,
+    bounds: &Bounds,
+) -> Option<String> {
+    let (epoch, end) = (bounds.epoch, bounds.end.next);
+    if header.queue != identity.queue {
+        return Some(format!("it is of another queue, {}", header.queue));
+    }
+    if header.name != consumer_id(snapshot) {
+        return Some("it is a snapshot of another name".to_owned());
+    }
+    if header.epoch > epoch {
+        let later = header.epoch;
+        return Some(format!(
+            "it is of the epoch {later}, and the log's is {epoch}"
+        ));
+    }
+    let watermark = header.watermark;
+    (watermark > end).then(|| format!("it knows of {watermark} records, and the log ends at {end}"))
+}
+
+fn read_snapshot(file: &dyn File) -> Result<std::result::Result<SnapshotHeader, Defect>> {
     let (length, begin) = (file.length()?, SnapshotHeader::STATE_OFFSET);
     let header = match SnapshotHeader::decode(&read_range(file, 0, begin)?, length) {
         Ok(header) => header,
@@ -90,7 +119,7 @@ fn read_snapshot(file: &dyn File) -> Result<std::result::Result<(), Defect>> {
         sum.add(bytes);
         Ok(())
     })?;
-    Ok(header.check(sum))
+    Ok(header.check(sum).map(|()| header))
 }
 
 fn read_keys(

@@ -20,6 +20,8 @@ pub(crate) const RECORDS: u64 = 150;
 pub(crate) const ACKED: u64 = 20;
 pub(crate) const BLOCK: usize = 4096;
 
+const SNAPSHOT: &str = "snapshots/state.snapshot";
+
 /// A way to damage a queue.
 pub(crate) type Damage = fn(&MemoryDirectory);
 
@@ -125,6 +127,21 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
         flip(memory, 2, 6000);
     }),
     ("a cursor", |memory| slots(memory, "cursors/half.cursor")),
+    ("a snapshot of another queue", |memory| {
+        let (other, queue) = another();
+        memory.put_file(SNAPSHOT, &published(&other, &queue, "state"));
+    }),
+    ("a snapshot of another name", |memory| {
+        let copy = memory.copy();
+        let queue = reopened(&copy);
+        memory.put_file(SNAPSHOT, &published(&copy, &queue, "other"));
+    }),
+    ("a snapshot of a log that went on", |memory| {
+        let later = memory.copy();
+        let queue = reopened(&later);
+        queue.enqueue(payload(RECORDS)).expect("room");
+        memory.put_file(SNAPSHOT, &published(&later, &queue, "state"));
+    }),
     ("QUEUE missing", |memory| {
         memory.remove("QUEUE").expect("memory works");
         memory.sync("").expect("memory works");
@@ -144,6 +161,21 @@ pub(crate) const DAMAGES: &[(&str, Damage)] = &[
         zero(memory, 3, 0..BLOCK);
     }),
 ];
+
+fn reopened(memory: &MemoryDirectory) -> Queue {
+    let queue = try_open(memory, scene_options(CorruptionPolicy::RefuseRead));
+    queue.expect("it opens")
+}
+
+/// The file of a snapshot of all that `queue` holds.
+fn published(memory: &MemoryDirectory, queue: &Queue, name: &str) -> Vec<u8> {
+    let store = queue.snapshots(name).expect("a good name");
+    let mut draft = store.begin().expect("memory works");
+    draft.put(b"state").expect("memory works");
+    draft.finish(queue.next()).expect("it is in the log");
+    let bytes = memory.file_bytes(&format!("snapshots/{name}.snapshot"));
+    bytes.expect("it is there")
+}
 
 pub(crate) trait Forget {
     fn forget(&self, number: u64);
@@ -210,12 +242,17 @@ fn permute(memory: &MemoryDirectory, numbers: &[u64]) {
 }
 
 fn foreign(memory: &MemoryDirectory, number: u64) {
-    let other = MemoryDirectory::new();
-    // A machine that draws other numbers.
-    let options = options(SyncPolicy::Manual).preallocate(Preallocate::None);
-    drop(fill(&other, options.segment_bytes(16384)));
+    let (other, _queue) = another();
     let bytes = other.file_bytes(&name(2)).expect("it is there");
     memory.put_file(&name(number), &bytes);
+}
+
+/// The queue of a machine that draws other numbers.
+fn another() -> (MemoryDirectory, Queue) {
+    let other = MemoryDirectory::new();
+    let options = options(SyncPolicy::Manual).preallocate(Preallocate::None);
+    let queue = fill(&other, options.segment_bytes(16384));
+    (other, queue)
 }
 
 /// Where the footer of a segment stands.
