@@ -248,15 +248,19 @@ impl Planner<'_> {
         Some(bytes.saturating_sub(own))
     }
 
-    /// The epoch for a segment that stands for a lost one.
+    /// The epoch for a segment that stands for a lost one: that of the next one, unless its chain
+    /// begins with a new epoch.
     pub(super) fn epoch_of(&self, following: Option<&Member>) -> Epoch {
-        let after = following.and_then(|following| match &following.content {
-            Content::Started(segment) => Some(segment.header.epoch),
-            Content::Unstarted(unstarted) => Some(unstarted.header.epoch),
-            Content::Lost(_) => None,
-        });
         let before = self.before.map(|before| before.epoch);
-        before.or(after).unwrap_or(self.bounds.epoch)
+        match following.map(|following| &following.content) {
+            Some(Content::Started(segment)) if segment.chain == segment.start.previous_chain => {
+                segment.header.epoch
+            }
+            // Which one it was nobody knows; the lowest takes no consumer back.
+            Some(Content::Started(_)) => before.unwrap_or_default(),
+            Some(Content::Unstarted(unstarted)) => before.unwrap_or(unstarted.header.epoch),
+            Some(Content::Lost(_)) | None => before.unwrap_or(self.bounds.epoch),
+        }
     }
 
     /// Its salt: the same each time, and no other segment's.

@@ -6,10 +6,10 @@ use forebay::storage::memory::MemoryDirectory;
 use forebay::{CorruptionPolicy, ErrorKind, Integrity, SyncPolicy, repair};
 
 use super::scene::{
-    DAMAGES, Damage, Forget as _, RECORDS, assert_sound, assert_whole, last, lost, make, payload,
-    scene_options,
+    BLOCK, DAMAGES, Damage, Forget as _, RECORDS, assert_sound, assert_whole, last, lost, make,
+    payload, scene_options,
 };
-use crate::support::{contents, kill, ranges, try_open};
+use crate::support::{contents, edit, kill, ranges, segments, try_open};
 
 fn numbers(lost: Vec<std::ops::Range<forebay::Sequence>>) -> BTreeSet<u64> {
     let plain = lost
@@ -88,6 +88,47 @@ fn a_repaired_queue_goes_on() {
             .collect();
         let sequences: Vec<u64> = records.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(sequences, expected, "{name}");
+    }
+}
+
+/// A queue of three lives, each of them killed, with several segments in the last two.
+fn lives() -> MemoryDirectory {
+    let mut memory = MemoryDirectory::new();
+    for (from, to) in [(0, 5), (5, 60), (60, 120)] {
+        let queue = try_open(&memory, scene_options(CorruptionPolicy::RefuseRead));
+        let queue = queue.expect("it opens");
+        for number in from..to {
+            queue.enqueue(payload(number)).expect("room");
+        }
+        queue.sync().expect("memory works");
+        queue.run_background();
+        memory = kill(&memory, queue);
+    }
+    memory
+}
+
+#[test]
+fn what_stands_for_a_lost_segment_breaks_no_chain_where_an_epoch_begins_beside_it() {
+    use forebay::storage::Directory;
+
+    let whole = lives();
+    let names = segments(&whole);
+    let (_, names) = names.split_last().expect("several segments");
+    for name in names {
+        for is_missing in [true, false] {
+            let what = format!("{name}, missing: {is_missing}");
+            let memory = whole.copy();
+            if is_missing {
+                memory.remove(name).expect("memory works");
+                memory.sync("segments").expect("memory works");
+            } else {
+                edit(&memory, name, |bytes| bytes[..BLOCK].fill(0));
+            }
+            let report = repair::apply_on(&memory);
+            let report = report.unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(numbers(report.lost()), lost(&whole, &memory), "{what}");
+            assert_sound(&memory, &what);
+        }
     }
 }
 

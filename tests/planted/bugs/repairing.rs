@@ -211,4 +211,22 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "last.filter(|_| false).unwrap_or_default()",
         killer: "it_crash repair::outcome::one_repair_is_enough_where_a_segment_and_what_proves_the_next_one_are_missing",
     },
+    Bug {
+        name: "repair-leaves-the-snapshot-of-another-name",
+        breaks: "Repair",
+        file: "repair/beside.rs",
+        within: "fn snapshot_problem(",
+        find: "header.name != consumer_id(snapshot)",
+        replace: "header.name != consumer_id(snapshot) && snapshot.is_empty()",
+        killer: "it_crash repair::outcome::every_undamaged_record_is_there_and_every_other_one_is_named",
+    },
+    Bug {
+        name: "stand-in-of-the-next-epoch",
+        breaks: "Repair",
+        file: "repair/segments.rs",
+        within: "fn epoch_of(",
+        find: "segment.chain == segment.start.previous_chain",
+        replace: "segment.base.get() > 0",
+        killer: "it_crash repair::outcome::what_stands_for_a_lost_segment_breaks_no_chain_where_an_epoch_begins_beside_it",
+    },
 ];
