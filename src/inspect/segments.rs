@@ -156,6 +156,8 @@ fn view(
     let defect = match &found.segment {
         Ok(_) => None,
         Err(Fault::Unstarted) if role == SegmentRole::Prepared => None,
+        // Whatever follows the log's end is no damage where no damage ends it: a torn tail, mostly.
+        Err(_) if role == SegmentRole::Stray && look.opening.corruption.is_empty() => None,
         Err(Fault::Unstarted) => Some(Defect::Zeros.to_string()),
         Err(Fault::Defect(defect)) => Some(defect.clone()),
     };

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use forebay::backup::backup;
 use forebay::inspect::{Inspection, SegmentRole, inspect};
 use forebay::{
     ErrorKind, Host, Preallocate, Queue, QueueOptions, QueueStats, Sequence, SyncPolicy,
@@ -237,6 +238,35 @@ fn looking_beside_a_live_writer_never_fails_and_finds_no_damage() {
     });
     assert!(looks > 20, "only {looks} looks");
     queue.close().expect("the writer noticed nothing");
+}
+
+/// A power cut leaves any bytes where the log was about to go on.
+#[test]
+fn a_segment_that_was_torn_as_it_was_begun_is_a_torn_tail_and_no_damage() {
+    for preallocate in [Preallocate::None, Preallocate::Zero] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, killed) = (folder.path().join("queue"), folder.path().join("killed"));
+        let options = options().preallocate(preallocate);
+        let still = options.host(Arc::new(Still));
+        let queue = still.open(&path).expect("a new queue");
+        queue.enqueue("record").expect("room");
+        queue.run_background();
+        copy_tree(&path, &killed);
+        let prepared = &segment_files(&killed)[1];
+        let mut bytes = fs::read(prepared).expect("a readable file");
+        bytes.resize(bytes.len().max(8192), 0);
+        bytes[4096..4196].fill(7);
+        fs::write(prepared, bytes).expect("a writable file");
+
+        let found = inspect(&killed).expect("a queue");
+        let roles: Vec<_> = found.segments.iter().map(|segment| segment.role).collect();
+        assert_eq!(roles, [SegmentRole::Active, SegmentRole::Stray]);
+        let torn = found.opening.torn.as_ref().expect("a torn tail");
+        assert_eq!(torn.file.file_name(), prepared.file_name());
+        assert!(!found.is_damaged(), "{preallocate:?}: {found:?}");
+        let report = backup(&killed, folder.path().join("backup")).expect("a queue");
+        assert_eq!(report.damage, [], "{preallocate:?}");
+    }
 }
 
 #[test]

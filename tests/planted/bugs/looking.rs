@@ -57,4 +57,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "folder_bytes(directory, QUARANTINE, |name| consumer_of(name).is_some())",
         killer: "inspect details::what_lies_in_quarantine_is_counted_apart",
     },
+    Bug {
+        name: "torn-beginning-told-as-damage",
+        breaks: "I15",
+        file: "inspect/segments.rs",
+        within: "fn view(",
+        find: "look.opening.corruption.is_empty()",
+        replace: "look.opening.corruption.len() > usize::MAX - 1",
+        killer: "inspect a_segment_that_was_torn_as_it_was_begun_is_a_torn_tail_and_no_damage",
+    },
 ];
