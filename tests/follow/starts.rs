@@ -106,6 +106,21 @@ fn a_start_that_only_the_frames_know_of_after_a_power_cut_is_waited_for() {
 }
 
 #[test]
+fn what_the_frames_prove_durable_is_handed_out_though_state_is_older() {
+    let (memory, _queue) = scene();
+    let state = memory.file_bytes("STATE").expect("it is there");
+    let (later, queue) = scene();
+    fill(&queue, 0, 5);
+    later.put_file("STATE", &state);
+    let mut seen = Seen::from(0);
+    let mut follower = follow(&Stage::read_only(&later));
+    seen.take_all(&mut follower).expect("nothing fails");
+    // The last frame states what was durable when it was written.
+    assert_eq!(seen.next(), 64);
+    seen.assert_of_life(0);
+}
+
+#[test]
 fn where_no_queue_is_there_is_nothing_to_follow() {
     let reader = Stage::read_only(&MemoryDirectory::new());
     refused(follow_from(&reader, Start::First), ErrorKind::NotFound);

@@ -12,7 +12,7 @@ use crate::event::{Gap, GapReason, join_gap};
 use crate::format::{SEGMENTS, SegmentFile};
 use crate::log::{Here, SegmentTable, find_in};
 use crate::position::{Epoch, Offset, SegmentNumber, Sequence};
-use crate::segment::{Segment, Span, read_index, scan};
+use crate::segment::{Segment, SegmentScan, Span, read_index, scan};
 use crate::storage::Directory;
 
 /// A place in somebody else's log that moves forward.
@@ -45,6 +45,10 @@ impl Reading {
             gaps: Vec::new(),
             failure: None,
         };
+        if !reading.watch.is_clean() {
+            // After a power cut `STATE` may be older than what frames prove durable.
+            reading.watch.prove(reading.newest()?.watermark);
+        }
         match start {
             Start::First => {}
             Start::End => reading.next = reading.durable().max(first),
@@ -61,7 +65,7 @@ impl Reading {
     fn begin_at(&mut self, sequence: Sequence) -> Result<()> {
         self.next = sequence;
         let durable = self.durable();
-        // After a power cut `STATE` may be older than what it proved durable.
+        // What was durable may be proven by nothing that is left.
         if sequence <= durable || (!self.watch.is_clean() && sequence <= self.written()?) {
             return Ok(());
         }
@@ -72,15 +76,19 @@ impl Reading {
 
     /// Where whole frames end.
     fn written(&self) -> Result<Sequence> {
+        let runs = self.newest()?.runs;
+        Ok(runs.iter().map(|run| run.seen).max().unwrap_or_default())
+    }
+
+    /// What the newest segment holds.
+    fn newest(&self) -> Result<SegmentScan> {
         let table = self.list()?;
         for number in table.numbers().into_iter().rev() {
             if let Ok(segment) = table.open(number)? {
-                let scanned = scan(&segment)?;
-                let seen = scanned.runs.iter().map(|run| run.seen).max();
-                return Ok(seen.unwrap_or_default());
+                return scan(&segment);
             }
         }
-        Ok(Sequence::ZERO)
+        Ok(SegmentScan::default())
     }
 
     fn begin_at_time(&mut self, time: SystemTime) -> Result<()> {

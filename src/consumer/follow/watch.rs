@@ -79,6 +79,11 @@ impl Watch {
         self.newest.clean
     }
 
+    /// Notes what a frame of the log says is durable.
+    pub(super) fn prove(&mut self, watermark: Sequence) {
+        self.durable = self.durable.max(watermark);
+    }
+
     /// Reads the file.
     pub(super) fn look(&mut self) -> Result<News> {
         let mut defect = Defect::Missing;

@@ -111,4 +111,13 @@ pub(super) const BUGS: &[Bug] = &[
         replace: "",
         killer: "follow moments::a_record_acknowledged_while_the_state_is_synced_is_seen_when_that_is_done",
     },
+    Bug {
+        name: "follower-believes-an-old-state",
+        breaks: "SD-10",
+        file: "consumer/follow/place.rs",
+        within: "pub(super) fn open(",
+        find: "reading.watch.prove(reading.newest()?.watermark)",
+        replace: "let _ = reading.newest()?",
+        killer: "follow starts::what_the_frames_prove_durable_is_handed_out_though_state_is_older",
+    },
 ];
