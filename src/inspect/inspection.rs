@@ -106,8 +106,8 @@ pub struct SegmentView {
     pub begun: Option<SystemTime>,
     /// The file's length, reserved space included.
     pub file_bytes: u64,
-    /// Why the file is not readable as a segment of this queue; `None` behind the end of a log that
-    /// no damage ends, where nothing has to be.
+    /// Why the file is not readable as a segment of this queue; `None` where it is part of a torn
+    /// tail.
     pub defect: Option<String>,
 }
 

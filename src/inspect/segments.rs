@@ -156,8 +156,8 @@ fn view(
     let defect = match &found.segment {
         Ok(_) => None,
         Err(Fault::Unstarted) if role == SegmentRole::Prepared => None,
-        // Whatever follows the log's end is no damage where no damage ends it: a torn tail, mostly.
-        Err(_) if role == SegmentRole::Stray && look.opening.corruption.is_empty() => None,
+        // Opening removes it with the torn tail.
+        Err(_) if role == SegmentRole::Stray && look.opening.torn.is_some() => None,
         Err(Fault::Unstarted) => Some(Defect::Zeros.to_string()),
         Err(Fault::Defect(defect)) => Some(defect.clone()),
     };

@@ -62,8 +62,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: "I15",
         file: "inspect/segments.rs",
         within: "fn view(",
-        find: "look.opening.corruption.is_empty()",
-        replace: "look.opening.corruption.len() > usize::MAX - 1",
+        find: "look.opening.torn.is_some()",
+        replace: "look.opening.torn.is_none()",
         killer: "inspect a_segment_that_was_torn_as_it_was_begun_is_a_torn_tail_and_no_damage",
     },
 ];
