@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use forebay::{Queue, Sequence, inspect};
+use forebay::{Queue, Retention, Sequence, inspect};
 use serde_json::Value;
 
 /// A folder of its own for each test, and the command run in it.
@@ -158,6 +158,27 @@ fn enqueue_tells_a_program_which_sequences_its_lines_got() {
     );
     assert_fails(&output, 2, &["in the queue before it: 0 lines"]);
     assert_eq!(output.stdout, b"");
+}
+
+#[test]
+fn enqueue_deletes_nothing_that_the_queue_s_program_keeps() {
+    let shell = Shell::new();
+    let kept = Queue::options()
+        .segment_bytes(8192)
+        .retention(Retention::KeepForever);
+    let queue = kept.open(shell.path("q")).expect("a new queue");
+    for _ in 0..20 {
+        queue.enqueue(&[b'.'; 1000]).expect("room");
+    }
+    let mut consumer = queue.consumer("c").expect("a new consumer");
+    consumer
+        .ack_through(Sequence::new(19))
+        .expect("all of them");
+    drop(consumer);
+    queue.close().expect("nothing fails");
+    shell.output(&["enqueue", "q"], b"one more\n");
+    let left = inspect::inspect(shell.path("q")).expect("a queue");
+    assert_eq!((left.first.get(), left.next.get()), (0, 21));
 }
 
 #[test]

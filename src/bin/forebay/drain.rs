@@ -19,7 +19,8 @@ Each record is acknowledged once it is written and flushed, and is not
 delivered to the same consumer again. When the reader closes the pipe while
 there is more, whatever it may not have read is delivered again the next time.
 What fits into the pipe to the end counts as read: to take a few records, ask
-for a few with --max.
+for a few with --max. Records that all consumers have acknowledged are deleted
+then; `forebay dump` looks at a queue whose program keeps them.
 
 There is no --json: what comes out is the records. `forebay dump` and `forebay
 tail` print them as JSON, and take none out.

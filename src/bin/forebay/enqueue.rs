@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use forebay::{Queue, Sequence, SyncPolicy};
+use forebay::{Queue, Retention, Sequence, SyncPolicy};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -85,7 +85,9 @@ struct Done {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let started = Instant::now();
+    // To delete what is acknowledged is for the program whose queue it is, and for `drain`.
     let queue = Queue::options()
+        .retention(Retention::KeepForever)
         .sync_policy(arguments.sync)
         .max_record_bytes(arguments.max_record_bytes)
         .open(&arguments.queue)?;

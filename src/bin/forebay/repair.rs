@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use forebay::repair::{RepairStep, plan};
-use forebay::{Queue, Sequence};
+use forebay::{Queue, Retention, Sequence};
 use serde_json::{Value, json};
 
 use crate::asked;
@@ -80,7 +80,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Opens the repaired queue once, which cuts a torn tail and rebuilds a lost `STATE`.
 fn finish(path: &Path) -> Result<(), Failure> {
-    let queue = Queue::options().open_existing().open(path)?;
+    let options = Queue::options().open_existing();
+    let queue = options.retention(Retention::KeepForever).open(path)?;
     queue.close()?;
     Ok(())
 }

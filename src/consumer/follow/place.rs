@@ -45,9 +45,12 @@ impl Reading {
             gaps: Vec::new(),
             failure: None,
         };
-        if !reading.watch.is_clean() {
-            // After a power cut `STATE` may be older than what frames prove durable.
-            reading.watch.prove(reading.newest()?.watermark);
+        // After an unclean end frames may prove more durable than `STATE` says. What cannot be read
+        // proves nothing.
+        if !reading.watch.is_clean()
+            && let Ok(newest) = reading.newest()
+        {
+            reading.watch.prove(newest.watermark);
         }
         match start {
             Start::First => {}
