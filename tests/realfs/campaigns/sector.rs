@@ -88,7 +88,7 @@ fn read_indexes(path: &Path) -> Outcome<Vec<(String, Vec<u8>)>> {
     for entry in std::fs::read_dir(path.join("segments")).must("list the segments")? {
         let name = entry.must("list the segments")?.file_name();
         let name = name.into_string().expect("a queue's names are text");
-        if name.ends_with(".idx") {
+        if Path::new(&name).extension().is_some_and(|end| end == "idx") {
             let bytes = std::fs::read(path.join("segments").join(&name));
             found.push((name, bytes.must("read an index")?));
         }
