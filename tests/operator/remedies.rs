@@ -132,3 +132,22 @@ fn what_cannot_be_read_has_its_page_too() {
         assert!(page.contains(part), "{part}: {page}");
     }
 }
+
+#[test]
+fn where_a_repair_is_refused_salvage_is_named_and_gets_the_records_out() {
+    let scene = scenes::whole();
+    fs::remove_file(scene.file("QUEUE")).expect("it is there");
+    for number in scenes::segments(&scene) {
+        // Whose they are, nobody can tell any more.
+        scene.change(&scenes::segment(number), |bytes| bytes[..512].fill(0));
+    }
+    let said = error(scene.folder(), 1, &["repair", QUEUE]);
+    assert!(
+        said.ends_with(
+            "\n  `forebay salvage` gets every valid record out of it into a new queue\n"
+        ),
+        "{said}"
+    );
+    error(scene.folder(), 0, &["salvage", QUEUE, "out"]);
+    assert!(scenes::drained(&scene.folder().join("out")) == scene.undamaged());
+}

@@ -11,6 +11,8 @@ use forebay::{Error, ErrorKind};
 pub(crate) enum Failure {
     /// The queue refused.
     Queue(Error),
+    /// A repair was refused, or did not come to its end.
+    Repair(Error),
     /// Records that are damaged were met, and are not passed over unless that is asked for.
     Damage(Error),
     /// Something outside the queue failed.
@@ -40,8 +42,11 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Finding(_) | Self::Damage(_) => ExitCode::from(1),
-            Self::Queue(error) if error.kind() == ErrorKind::Corrupt => ExitCode::from(1),
-            Self::Queue(_) | Self::Io { .. } | Self::Input { .. } => ExitCode::from(2),
+            Self::Queue(error) | Self::Repair(error) => match error.kind() {
+                ErrorKind::Corrupt => ExitCode::from(1),
+                _ => ExitCode::from(2),
+            },
+            Self::Io { .. } | Self::Input { .. } => ExitCode::from(2),
             Self::After { cause, .. } => cause.exit_code(),
         }
     }
@@ -49,18 +54,21 @@ impl Failure {
     /// What the user can do about it.
     pub(crate) fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Queue(error) if is_forbidden(error) => Some(
+            Self::Repair(error) if error.kind() == ErrorKind::Corrupt => {
+                Some("`forebay salvage` gets every valid record out of it into a new queue")
+            }
+            Self::Queue(error) | Self::Repair(error) if is_forbidden(error) => Some(
                 "run it as a user who may; what only looks (`stats`, `dump`, `verify`) needs \
                  permission to read alone",
             ),
-            Self::Queue(error) if error.is_of_medium() => Some(
+            Self::Queue(error) | Self::Repair(error) if error.is_of_medium() => Some(
                 "the medium does not give back its bytes: `forebay verify` tells which, `forebay \
                  salvage` gets out all other records",
             ),
-            Self::Queue(error) if is_backup(error) => {
+            Self::Queue(error) | Self::Repair(error) if is_backup(error) => {
                 Some("`forebay restore` does that; `forebay backup --check` proves it")
             }
-            Self::Queue(error) => remedy(error.kind()),
+            Self::Queue(error) | Self::Repair(error) => remedy(error.kind()),
             Self::Damage(_) => Some("go on behind it with --skip-damage"),
             Self::Input { remedy, .. } => Some(remedy),
             Self::Io { .. } | Self::Finding(_) => None,
@@ -121,7 +129,7 @@ impl From<Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Queue(error) | Self::Damage(error) => error.fmt(f),
+            Self::Queue(error) | Self::Repair(error) | Self::Damage(error) => error.fmt(f),
             Self::Io { what, source } => write!(f, "{what}: {source}"),
             Self::Input { what, .. } | Self::Finding(what) => f.write_str(what),
             Self::After { done, cause } => write!(f, "{cause} ({done})"),

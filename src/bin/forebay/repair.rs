@@ -55,10 +55,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let plan = plan(arguments.queue.path())?;
+    let plan = plan(arguments.queue.path()).map_err(Failure::Repair)?;
     let is_applied = arguments.apply && !plan.is_empty();
     let (steps, lost) = if is_applied {
-        let report = plan.apply()?;
+        let report = plan.apply().map_err(Failure::Repair)?;
         let lost = report.lost();
         finish(&plan.path).map_err(|failure| failure.after(told(&lost)))?;
         (report.done, lost)
