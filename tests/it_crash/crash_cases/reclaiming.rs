@@ -7,6 +7,7 @@ use forebay::storage::fault::{CallKind, Failure, Fault, FaultyDirectory};
 use forebay::storage::memory::MemoryDirectory;
 use forebay::{GapReason, Overflow, Queue, QueueOptions, Retention, SyncPolicy};
 
+use crate::golden::still_host;
 use crate::support::{
     Dice, assert_drains, cut_power, drain_sequences, fill, kill, open, options, ranges, segments,
     try_open,
@@ -204,7 +205,9 @@ fn reclaim_never_leaves_a_log_without_a_durable_record() {
     // before it says where the log ends, so it has to stay.
     let memory = MemoryDirectory::new();
     let storage = FaultyDirectory::over_memory(memory.clone());
+    // Nobody else writes, so that the third write is the frame.
     let queue = options(SyncPolicy::Always)
+        .host(still_host())
         .open_on(Arc::new(storage.clone()))
         .expect("a new queue");
     fill(&queue, 2, 3000);
