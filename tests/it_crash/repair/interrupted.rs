@@ -1,5 +1,6 @@
 //! A repair that stops anywhere and is begun again ends the same.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use forebay::storage::fault::{Failure, Fault, FaultyDirectory};
@@ -46,6 +47,7 @@ fn a_call_that_fails_anywhere_leaves_a_queue_that_is_repaired_the_same() {
         repair::apply_on(&counted).expect("nothing fails");
         let ended = comparable(&memory);
         let calls = counted.calls();
+        let mut finished = HashSet::new();
         for nth in 1..=calls {
             let what = format!("{name}, call {nth} of {calls}");
             let memory = damaged.copy();
@@ -65,8 +67,15 @@ fn a_call_that_fails_anywhere_leaves_a_queue_that_is_repaired_the_same() {
                 memory.crash_losing_all(),
                 memory.crash(&mut |unit| dice.fate(unit)),
             ] {
-                finish(&image, &ended, &what);
-                if nth % 5 == 0 {
+                // Most calls only read: what reads the same, and is the same on the medium, ends
+                // the same.
+                let all = |_: &str| false;
+                let seen = (
+                    image.fingerprint(all),
+                    image.crash_losing_all().fingerprint(all),
+                );
+                if finished.insert(seen) {
+                    finish(&image, &ended, &what);
                     assert_whole(&image, &gone, &what);
                 }
             }
