@@ -41,7 +41,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(20);
 ///
 /// Whoever waits looks at one small file (an open, a read of 8 KiB) every millisecond at first and
 /// every 20 ms in the end: well under one per cent of a core. A record is seen within 100 ms of its
-/// acknowledgement. Reading costs as much as a consumer's.
+/// acknowledgement. Reading costs as much as a consumer's. To open one of a queue that was not
+/// closed reads the newest segment once: frames in it may prove more durable than that file does.
 ///
 /// # Examples
 ///
