@@ -42,11 +42,12 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Finding(_) | Self::Damage(_) => ExitCode::from(1),
-            Self::Queue(error) | Self::Repair(error) => match error.kind() {
-                ErrorKind::Corrupt => ExitCode::from(1),
-                _ => ExitCode::from(2),
-            },
-            Self::Io { .. } | Self::Input { .. } => ExitCode::from(2),
+            Self::Queue(error) | Self::Repair(error) if error.kind() == ErrorKind::Corrupt => {
+                ExitCode::from(1)
+            }
+            Self::Queue(_) | Self::Repair(_) | Self::Io { .. } | Self::Input { .. } => {
+                ExitCode::from(2)
+            }
             Self::After { cause, .. } => cause.exit_code(),
         }
     }
