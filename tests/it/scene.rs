@@ -13,7 +13,7 @@ use forebay::{
 use parking_lot::Mutex;
 
 /// Longer than anything that works takes, on any machine.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
