@@ -310,6 +310,7 @@ fn beside_the_identity_of_another_queue_nothing_is_touched() {
     ] {
         let error = error.expect_err("the segments are of another queue");
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("is of another queue"), "{error}");
     }
     assert_eq!(contents(&memory), before);
 }
