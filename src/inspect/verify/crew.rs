@@ -21,6 +21,9 @@ use crate::error::Result;
 use crate::position::Offset;
 use crate::storage::Directory;
 
+/// How often as long as reading took a gentle thread rests.
+const RESTS: u32 = 3;
+
 /// What one thread found, each with the place of its segment.
 type Share = Vec<(usize, Option<Walked>)>;
 
@@ -96,7 +99,7 @@ impl<'a> Crew<'a> {
             told.fetch_add(bytes, Ordering::Relaxed);
             self.tell(bytes);
             if self.orders.gentle {
-                thread::sleep(rested.get().elapsed());
+                thread::sleep(rested.get().elapsed().saturating_mul(RESTS));
                 rested.set(Instant::now());
             }
         };

@@ -19,8 +19,8 @@ const JOBS_MAX: usize = 256;
 pub enum Pace {
     /// Without rest.
     Full,
-    /// Each thread rests after every mebibyte for as long as that took: half as fast, and half as
-    /// much in the way of a writer on a machine with few processors.
+    /// Each thread rests after every mebibyte for three times as long as that took: a quarter as
+    /// fast, and a quarter as much in the way of a writer on a machine with few processors.
     Gentle,
     /// `Gentle` where the queue was not closed, because a program may be writing; `Full` elsewhere.
     #[default]

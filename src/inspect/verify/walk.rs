@@ -24,7 +24,7 @@ pub(super) struct Orders<'a> {
     pub(super) durable: Sequence,
     /// Whether to compute every hash again.
     pub(super) chain: bool,
-    /// Whether to rest as long as reading took.
+    /// Whether to rest three times as long as reading took.
     pub(super) gentle: bool,
     /// Where to note the chain.
     pub(super) marks: &'a [Sequence],

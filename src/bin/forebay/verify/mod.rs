@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
     /// How many segments to read at once, without rest [default: one less than processors].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
-    /// Rest half of the time, to keep out of the way of a program that writes; so it is done, too,
+    /// Rest three quarters of the time, to keep out of the way of a program that writes; so it is done, too,
     /// where the queue was not closed and --jobs is not given.
     #[arg(long)]
     gentle: bool,
